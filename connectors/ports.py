@@ -1,0 +1,141 @@
+"""Ports that connectors implement. The gateway knows these and no concrete class (but for its composition)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from connectors.records import (
+    Absence,
+    AbsenceDraft,
+    AbsenceListing,
+    Agent,
+    CalendarChanges,
+    CalendarEvent,
+    CalendarInfo,
+    CalendarItem,
+    CalendarMark,
+    EventDraft,
+    Motif,
+    Organisation,
+    RdvListing,
+    RdvWindow,
+)
+
+
+class CalendarAccount(Protocol):
+    """One set of credentials on one calendar server, with every calendar reachable through it.
+
+    Safe to call from several threads. Every method may raise `RetryLater`, `AgentMustAct`, `ITMustAct`
+    (`RightsMissing`) or `OurBug`; what else it raises is said with it.
+    """
+
+    @property
+    def name(self) -> str:
+        """The account's name in the configuration; `system` of every error."""
+
+    @property
+    def host(self) -> str:
+        """Which server it is, for limits per server: `host:port`."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent since it was built."""
+
+    def discover(self) -> tuple[CalendarInfo, ...]:
+        """All calendars of the account. None at all is an `ITMustAct`, never an empty answer."""
+
+    def look(self) -> tuple[CalendarMark, ...]:
+        """One request for the whole home: what each of its calendars says about change."""
+
+    def changes(self, calendar: str, cursor: str | None, known: Mapping[str, str]) -> CalendarChanges:
+        """What changed since `cursor`; a whole listing when it is None or when the server refuses it.
+
+        `known`: href -> version of all that is stored, so that only other versions are fetched.
+        Raises `ITMustAct` when the calendar itself is gone or is a listing in disguise (no row of its own
+        with 200, or a row in error).
+        """
+
+    def read(self, calendar: str, href: str) -> CalendarItem | None:
+        """One item, or None when it is proven gone: 404 on it while its calendar answers."""
+
+    def parse(self, item: CalendarItem) -> CalendarEvent | None:
+        """The event in an item; None when it holds none (VTODO, VJOURNAL). Pure. Raises `BadItem`."""
+
+    def create(self, calendar: str, draft: EventDraft) -> CalendarItem:
+        """Write a new item at `<uid>.ics`; returns it as re-read after the write.
+
+        Raises `Stale` when something is already there, `BadItem` when refused, `AnswerLost`.
+        """
+
+    def update(self, calendar: str, item: CalendarItem, draft: EventDraft, *, notes: bool) -> CalendarItem:
+        """Make our fields of `item` what `draft` says, only if it still has `item.version`; as re-read after.
+
+        Our fields are times, title, place, link, status, transparency, class and marker; what a person added
+        (alarms, categories, other properties) stays. The description is ours only when `notes` is true.
+        Raises `Stale`, `BadItem`, `AnswerLost`.
+        """
+
+    def delete(self, calendar: str, item: CalendarItem) -> None:
+        """Remove `item`, only if it still has `item.version`. Gone already is success. `Stale`, `AnswerLost`."""
+
+    def href_of(self, calendar: str, uid: str) -> str:
+        """Where `create` puts a draft with this UID. Pure."""
+
+    def close(self) -> None:
+        """Give connections back."""
+
+
+class RdvSolidarites(Protocol):
+    """RDV-Solidarités as one technical account sees it. Thread-safe. Errors as for `CalendarAccount`."""
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent since it was built."""
+
+    @property
+    def read_timeout(self) -> float:
+        """Seconds after which an answer is given up."""
+
+    def organisations(self) -> tuple[Organisation, ...]:
+        """Every organisation visible to the account."""
+
+    def agents(self, organisation_id: int | None = None) -> tuple[Agent, ...]:
+        """Agents visible, of one organisation or all. An organisation that is not ours is ignored by the server:
+        never ask for one that `organisations` did not list."""
+
+    def motifs(self, organisation_id: int) -> tuple[Motif, ...]:
+        """Motifs of an organisation that `organisations` listed."""
+
+    def rdvs(self, organisation_id: int, windows: Sequence[RdvWindow]) -> RdvListing:
+        """RDVs whose start lies in the windows. A window that does not fit one page is split until it does; the
+        answer holds the windows as they were read, so that the caller can ask for those next time."""
+
+    def absences(self) -> AbsenceListing:
+        """Every absence visible, past ones too: the API has no filter."""
+
+    def absence(self, absence_id: int) -> Absence | None:
+        """One absence; None = 404, proven gone. 403 raises `RightsMissing`."""
+
+    def create_absence(self, draft: AbsenceDraft) -> Absence:
+        """Not idempotent. Raises `BadItem` (422), `RightsMissing`, `AnswerLost`."""
+
+    def update_absence(self, absence_id: int, draft: AbsenceDraft) -> Absence:
+        """All four date and time fields at once. Raises `Stale` when it is gone (404), `BadItem`, `AnswerLost`."""
+
+    def delete_absence(self, absence_id: int) -> None:
+        """Gone already (404) is success. Raises `RightsMissing`, `AnswerLost`."""
+
+    def close(self) -> None:
+        """Give connections back."""
+
+
+class Clock(Protocol):
+    """Time as a value that can be injected."""
+
+    def now(self) -> datetime:
+        """The current instant, UTC, aware."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
