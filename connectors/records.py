@@ -14,9 +14,9 @@ from enum import StrEnum
 # --- calendar side -------------------------------------------------------------------------------------------
 
 EventTime = date | datetime
-"""RFC 5545 DTSTART and the like: a `date` (all-day), an aware `datetime` (its tzinfo is a `ZoneInfo` or
-`datetime.UTC`; a custom VTIMEZONE is resolved to the IANA zone that it equals), or a naive `datetime`, which means *floating* (form 1 of section 3.3.5) and nothing else:
-a TZID that cannot be resolved is a `BadItem`, never a naive time."""
+"""RFC 5545 DTSTART and the like. A `date` is all-day. An aware `datetime` carries a `ZoneInfo` or `datetime.UTC`
+(a custom VTIMEZONE is resolved to the IANA zone that it equals). A naive `datetime` means *floating* (form 1 of
+section 3.3.5) and nothing else: a TZID that cannot be resolved is a `BadItem`, never a naive time."""
 
 
 class Transparency(StrEnum):
