@@ -1,0 +1,1 @@
+"""A sync in five verbs: observe, plan, guard, apply, record."""

@@ -1,0 +1,442 @@
+"""Values that the verbs of a sync hand to each other. No I/O, no clock.
+
+Two states, never mixed. *Observed*: what each side was seen to hold (`Seen…`). *Agreed*: the ancestor, what both
+sides were last known to share (`Agreed…`, `PoolBlock`); it moves only with a successful operation, or when both
+sides are seen equal.
+
+Times of absences and blocks are wall-clock in the agent's zone; other `datetime` values are instants (UTC).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from connectors.records import Absence, EventDraft, Rdv
+from mappings.blocks import Provenance
+from mappings.times import EventTimes
+
+
+class Side(StrEnum):
+    CALENDAR = "calendar"
+    RDV_SOLIDARITES = "rdv_solidarites"
+
+
+class Action(StrEnum):
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    PAIR = "pair"  # recognise what is there already; writes nothing remote
+
+
+class ObjectKind(StrEnum):
+    RDV_COPY = "rdv_copy"  # our event for (RDV, agent)
+    BUSY_BLOCK = "busy_block"  # an absence of the pool: time that calendar events occupy
+    ABSENCE_EVENT = "absence_event"  # our event for an absence born in RDV-Solidarités
+    ABSENCE = "absence"  # an absence born in RDV-Solidarités
+
+
+class OperationClass(StrEnum):
+    """What a hold stops: one class never stops the others."""
+
+    COVER = "cover"  # adds busy time in RDV-Solidarités
+    UNCOVER = "uncover"  # frees some there
+    COPY = "copy"
+    UNCOPY = "uncopy"
+    MIRROR = "mirror"
+
+
+class AgentState(StrEnum):
+    FIRST_RUN = "first_run"  # enrolled; the first plan waits for its approval
+    LIVE = "live"
+    PAUSED = "paused"
+    LEFT = "left"
+
+
+class HoldReason(StrEnum):
+    FIRST_RUN = "first_run"
+    MANY_REMOVALS = "many_removals"
+    UNPROVEN = "unproven"
+    FOUND_ABSENCE = "found_absence"
+    NATIVE_SYNC = "native_sync"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class CalendarRef:
+    """A calendar: the account's name in the configuration, and its identity within the account."""
+
+    account: str
+    calendar: str
+
+    def __str__(self) -> str:
+        return f"{self.account}:{self.calendar}"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedAgent:
+    """An enrolled agent: 1-N calendars that block, exactly one that receives (it is one of those read)."""
+
+    agent_id: int
+    zone: ZoneInfo
+    sources: tuple[CalendarRef, ...]
+    target: CalendarRef
+    state: AgentState
+    first_run_approved: bool = False
+
+    @property
+    def calendars(self) -> tuple[CalendarRef, ...]:
+        """All calendars to observe, each once, the target included."""
+        return tuple(dict.fromkeys((*self.sources, self.target)))
+
+
+# --- observed ------------------------------------------------------------------------------------------------
+
+
+class Presence(StrEnum):
+    PRESENT = "present"
+    GONE = "gone"  # proven
+    UNKNOWN = "unknown"  # not seen, not proven gone: nothing is decided from it
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """An item of a calendar as last seen: times and keyed digests, no text of a person."""
+
+    ref: CalendarRef
+    href: str
+    version: str
+    raw_digest: str
+    uid: str = ""
+    marker: str | None = None
+    native: bool = False  # made by RDV-Solidarités' own calendar sync
+    times: EventTimes | None = None  # None: set aside, or holds no event
+    set_aside: str = ""  # why it cannot be read; "" if it can
+    # Keyed digests of our own fields, for events that carry our marker or our UID namespace; "" for others.
+    owned_digest: str = ""
+    times_digest: str = ""
+    title_digest: str = ""
+    notes_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRdv:
+    """An RDV as last read. `missing_because`: why its absence from readings is not believed (UNKNOWN)."""
+
+    rdv: Rdv
+    presence: Presence
+    missing_because: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenAbsence:
+    absence: Absence
+    presence: Presence
+    missing_because: str = ""
+
+
+# --- agreed --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedCopy:
+    """The copy of an RDV in an agent's calendar. Digests: `asked` of the draft last written, others as re-read."""
+
+    rdv_id: int
+    agent_id: int
+    ref: CalendarRef
+    href: str
+    uid: str
+    asked_digest: str
+    owned_digest: str
+    notes_digest: str
+    ends_at: datetime  # instant; after it the copy is history and stays
+    put_back_on: date | None = None
+    put_back_count: int = 0
+
+
+class BlockOrigin(StrEnum):
+    CREATED = "created"  # we wrote it
+    FOUND = "found"  # a person typed it; paired on sight; theirs until a first-run approval
+    ADOPTED = "adopted"  # carries our tag, was unknown to our database
+    RELEASED = "released"  # a person moved or lengthened it: theirs, never written again
+
+
+@dataclass(frozen=True, slots=True)
+class PoolBlock:
+    """An absence that stands for time occupied in calendars. Wall-clock in the agent's zone."""
+
+    absence_id: int
+    agent_id: int
+    start: datetime
+    end: datetime
+    provenance: frozenset[Provenance]
+    origin: BlockOrigin
+    approved: bool = True  # False: found, and no approval lists it yet
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedMirror:
+    """An absence born in RDV-Solidarités and our event for it."""
+
+    absence_id: int
+    agent_id: int
+    ref: CalendarRef
+    href: str
+    uid: str
+    start: datetime  # wall-clock agreed on both sides
+    end: datetime
+    recurring: bool
+    asked_digest: str  # of the draft last written (title included)
+    title_digest: str  # as re-read after our write: another one was typed by a person, and stays
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """Time that a person freed in RDV-Solidarités for one occurrence, until that occurrence itself changes."""
+
+    agent_id: int
+    provenance: Provenance
+    occurrence_start: datetime  # wall-clock of the occurrence when it was freed
+    occurrence_end: datetime
+    start: datetime  # the freed part
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """A remote write that was committed to and whose outcome is not recorded yet."""
+
+    id: int
+    run_id: str
+    operation: Operation
+    opened_at: datetime
+    highest_absence_id: int  # known when it was opened
+    sent: bool = False  # False: known not to have left
+
+
+# --- plan ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """Wall-clock, `start` < `end`."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing to do on one side, with the rule that decided it.
+
+    Which fields are filled follows from (kind, action). `interval`: what an absence shall be. `draft`: what an
+    event shall be. `basis`: what the remote must still be right before the write (an event's owned digest, an
+    absence's "start/end"); "" for a creation. `unproven`: why the disappearance behind it is not proven.
+    """
+
+    agent_id: int
+    side: Side
+    action: Action
+    kind: ObjectKind
+    op_class: OperationClass
+    rule: str
+    when: datetime  # start of the time concerned (wall-clock), for the order of work and for people
+    rdv_id: int | None = None
+    absence_id: int | None = None
+    ref: CalendarRef | None = None
+    href: str = ""
+    draft: EventDraft | None = None
+    interval: Interval | None = None
+    basis: str = ""
+    provenance: frozenset[Provenance] = frozenset()
+    unproven: str = ""
+    needs_approval: bool = False  # touches an absence that a person typed and no approval lists
+    puts_back: bool = False
+    rewrites_notes: bool = False
+    keeps_title: bool = False
+    recurring: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Names this operation in an approval: the same again tomorrow if nothing moved. No personal text."""
+        asked: tuple[object, ...] = ()
+        if self.draft is not None:
+            asked = (self.draft.uid, self.draft.start, self.draft.end, self.draft.status)
+        if self.interval is not None:
+            asked += (self.interval.start, self.interval.end)
+        parts = (self.agent_id, self.side, self.action, self.kind, self.rdv_id, self.absence_id, self.ref, self.href)
+        return hashlib.sha256(repr((parts, tuple(str(a) for a in asked))).encode()).hexdigest()
+
+
+class ConflictKind(StrEnum):
+    BOTH_EDITED = "both_edited"
+    DELETED_AND_EDITED = "deleted_and_edited"
+    PUT_BACK_TOO_OFTEN = "put_back_too_often"
+    NATIVE_SYNC = "native_sync"
+    ORPHAN = "orphan"
+    NEAR_TWIN = "near_twin"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Something a person should know or settle. `reason` is a sentence for IT, without personal text."""
+
+    agent_id: int
+    kind: ConflictKind
+    reason: str
+    rdv_id: int | None = None
+    absence_id: int | None = None
+    href: str = ""
+
+
+class ChangeKind(StrEnum):
+    """Changes of the agreed state that need no remote write: what a person did, seen and taken over."""
+
+    BLOCK_FREED = "block_freed"  # gone from RDV-Solidarités
+    BLOCK_SHORTENED = "block_shortened"
+    BLOCK_RELEASED = "block_released"
+    BLOCK_FORGOTTEN = "block_forgotten"  # past and purged
+    SUPPRESSION_ENDED = "suppression_ended"
+    PROVENANCE_MOVED = "provenance_moved"
+    MIRROR_AGREED = "mirror_agreed"  # both sides seen equal
+    MIRROR_FORGOTTEN = "mirror_forgotten"  # gone on both sides, or past
+    COPY_FORGOTTEN = "copy_forgotten"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One change of the agreed state, applied in one transaction with its journal entry."""
+
+    kind: ChangeKind
+    agent_id: int
+    rule: str
+    block: PoolBlock | None = None  # the block as it is to be kept; for BLOCK_FREED the one that is gone
+    suppressions: tuple[Suppression, ...] = ()  # to add, or to end
+    mirror: AgreedMirror | None = None
+    copy: AgreedCopy | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """An item that cannot be read: named, with the reason; everything else goes on."""
+
+    agent_id: int
+    href: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The département's choices that a plan needs."""
+
+    horizon_days: int = 56
+    merge_blocks: bool = True
+    cancelled: str = "mark"  # or "remove"
+    put_backs_per_day: int = 2
+    many_count: int = 5
+    many_share: float = 0.2
+    near_twin_minutes: int = 15
+
+
+@dataclass(frozen=True, slots=True)
+class AgentView:
+    """All that a plan for one agent is made of."""
+
+    agent: LinkedAgent
+    events: tuple[SeenEvent, ...]
+    rdvs: tuple[SeenRdv, ...]
+    absences: tuple[SeenAbsence, ...]
+    copies: tuple[AgreedCopy, ...] = ()
+    blocks: tuple[PoolBlock, ...] = ()
+    mirrors: tuple[AgreedMirror, ...] = ()
+    suppressions: tuple[Suppression, ...] = ()
+    open_intents: tuple[OpenIntent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    agent_id: int
+    operations: tuple[Operation, ...] = ()
+    changes: tuple[Change, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An operation that waits for a person."""
+
+    operation: Operation
+    reason: HoldReason
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    allowed: tuple[Operation, ...] = ()
+    held: tuple[Held, ...] = ()
+
+
+# --- outcome -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as people are told of it."""
+
+    agent_id: int | None
+    system: str
+    reason: str
+    addressee: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReport:
+    """What one run did for one agent."""
+
+    agent_id: int
+    planned: tuple[Operation, ...] = ()  # what the guard let through; done in a real run, only shown in a dry one
+    done: tuple[Operation, ...] = ()
+    held: tuple[Held, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    unsettled: int = 0  # writes whose answer was lost, to be settled by reading
+    seconds: float = field(default=0.0, compare=False)  # from the start of the run to this agent's end
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """What one run did for everybody. `requests`: how many, by system."""
+
+    run_id: str
+    started_at: datetime
+    seconds: float
+    agents: tuple[AgentReport, ...]
+    problems: tuple[Problem, ...] = ()  # of the whole run; each agent's own are in its report
+    requests: tuple[tuple[str, int], ...] = ()
+    dry_run: bool = False
+
+
+# --- journal -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JournalEntry:
+    """One remote write or one observed change. `before` is personal: encrypted wherever it is kept."""
+
+    at: datetime
+    run_id: str
+    agent_id: int | None
+    side: str
+    action: str  # create, update, delete, pair, observed, approve, enroll, ...
+    object: str  # ObjectKind, or agent, hold, ...
+    reference: str  # which one: "rdv 12", "absence 34", an href; ids only
+    rule: str
+    fields: tuple[str, ...] = ()  # names of the fields concerned, never values
+    before: bytes | None = field(default=None, repr=False)  # pre-image of what was overwritten or removed
+    after_digest: str = ""  # keyed digest of what we left there
