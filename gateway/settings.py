@@ -1,0 +1,286 @@
+"""The configuration: one typed TOML file.
+
+Every section is a frozen model that refuses unknown keys. Secrets are never in the file: a key names the
+environment variable or the file that holds one, and the value is read when it is needed, as `SecretStr`.
+Paths in the file are relative to the file. Zones are IANA names. `load` turns every fault into `SettingsError`.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from connectors.records import UsagerFields
+from gateway.settings_problems import SettingsError, nearest, problems_of
+from gateway.sync.values import Rules
+
+DEFAULT_FILE = "rdv-gateway.toml"
+
+_RULES = Rules()
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("expected an address such as https://agenda.example.fr/dav/")
+    if parts.username or parts.password:
+        raise ValueError("an address must not carry a user name or password; give them in their own keys")
+    if parts.query or parts.fragment:
+        raise ValueError("an address must end with its path, without ? or #")
+    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+        raise ValueError("http:// is accepted for this machine only (localhost); expected https://")
+    return value
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _zone(value: object) -> object:
+    if isinstance(value, ZoneInfo):
+        return value
+    if not isinstance(value, str) or value not in available_timezones():
+        hint = nearest(str(value), available_timezones())
+        raise ValueError(f"expected an IANA time zone such as Europe/Paris{hint}")
+    return ZoneInfo(value)
+
+
+def _in_directory(value: Path, info: ValidationInfo) -> Path:
+    directory: Path = (info.context or {}).get("directory", Path())
+    return directory / value.expanduser()
+
+
+Url = Annotated[str, AfterValidator(_url)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+FilePath = Annotated[Path, AfterValidator(_in_directory)]
+Seconds = Annotated[float, Field(gt=0, le=600)]
+
+
+class Section(BaseModel):
+    """What all sections share: frozen, no unknown key, and no value of the file in an error text."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
+
+
+class SecretSource(BaseModel):
+    """Where a secret is kept. `read` fetches it, so that a command that needs no secret needs none to be there."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str  # of the configuration, for messages
+    env: str | None = None
+    file: Path | None = None
+
+    def read(self) -> SecretStr:
+        """The secret, without the line end that an editor leaves. Raises `SettingsError` when there is none."""
+        value = os.environ.get(self.env, "") if self.env is not None else self._file_text()
+        value = value.rstrip("\r\n")
+        if not value:
+            where = f"the environment variable {self.env} is not set" if self.env else f"{self.file} is empty"
+            raise SettingsError((f"{self.key}: {where}",))
+        return SecretStr(value)
+
+    def _file_text(self) -> str:
+        if self.file is None:
+            raise SettingsError((f"{self.key}: no source is given",))
+        try:
+            return self.file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise SettingsError((f"{self.key}: {self.file} cannot be read ({reason})",)) from None
+
+
+def _one_source(key: str, env: str | None, file: Path | None) -> None:
+    if (env is None) == (file is None):
+        raise ValueError(f"expected exactly one of {key}_env and {key}_file")
+
+
+class GatewaySection(Section):
+    """The gateway's own files and pace."""
+
+    database: FilePath = Path("rdv-gateway.sqlite3")
+    keys: FilePath = Path("rdv-gateway.keys")
+    threads_per_host: int = Field(default=4, ge=1, le=32)
+
+
+class OAuthSection(Section):
+    """Sign-in to RDV-Solidarités as an OAuth application, with the consent of one agent."""
+
+    client_id: str = Field(min_length=1)
+    client_secret_env: str | None = None
+    client_secret_file: FilePath | None = None
+    refresh_token_env: str | None = None
+    refresh_token_file: FilePath | None = None
+
+    @model_validator(mode="after")
+    def _sources(self) -> Self:
+        _one_source("client_secret", self.client_secret_env, self.client_secret_file)
+        _one_source("refresh_token", self.refresh_token_env, self.refresh_token_file)
+        return self
+
+    @property
+    def client_secret(self) -> SecretSource:
+        """The application's secret."""
+        key = "rdv_solidarites.oauth.client_secret"
+        return SecretSource(key=key, env=self.client_secret_env, file=self.client_secret_file)
+
+    @property
+    def refresh_token(self) -> SecretSource:
+        """The token of the consent; those that follow it are kept encrypted in the database."""
+        key = "rdv_solidarites.oauth.refresh_token"
+        return SecretSource(key=key, env=self.refresh_token_env, file=self.refresh_token_file)
+
+
+class RdvSolidaritesSection(Section):
+    """The instance, the technical account, and what of a usager may pass."""
+
+    url: Url
+    login: str | None = Field(default=None, min_length=3)
+    password_env: str | None = None
+    password_file: FilePath | None = None
+    oauth: OAuthSection | None = None
+    requests_per_second: float = Field(default=2.0, gt=0, le=1000)
+    read_timeout: Seconds = 30.0
+    usager_fields: frozenset[Literal["name", "home_address", "context"]] = frozenset()
+    time_zone: Zone = ZoneInfo("Europe/Paris")
+    organisation_zones: dict[int, Zone] = Field(default_factory=dict)
+    far_reading_hours: float = Field(default=6.0, gt=0, le=168)
+
+    @model_validator(mode="after")
+    def _one_sign_in(self) -> Self:
+        if (self.login is None) == (self.oauth is None):
+            raise ValueError("expected either login with its password, or an [rdv_solidarites.oauth] section")
+        if self.login is not None:
+            _one_source("password", self.password_env, self.password_file)
+        elif self.password_env is not None or self.password_file is not None:
+            raise ValueError("a password goes with login; with [rdv_solidarites.oauth] there is none")
+        return self
+
+    @property
+    def password(self) -> SecretSource:
+        """The technical account's password."""
+        return SecretSource(key="rdv_solidarites.password", env=self.password_env, file=self.password_file)
+
+    @property
+    def chosen_usager_fields(self) -> UsagerFields:
+        """`usager_fields` as the connector takes them."""
+        chosen = self.usager_fields
+        return UsagerFields(name="name" in chosen, home_address="home_address" in chosen, context="context" in chosen)
+
+
+class AccountSection(Section):
+    """One set of credentials on one calendar server."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    kind: Literal["caldav"] = "caldav"
+    url: Url
+    username: str = Field(min_length=1)
+    password_env: str | None = None
+    password_file: FilePath | None = None
+    belongs_to: Literal["it", "agent"] = "it"
+    features: str | None = None
+    connections: int = Field(default=4, ge=1, le=32)
+    connect_timeout: Seconds = 10.0
+    read_timeout: Seconds = 30.0
+
+    @model_validator(mode="after")
+    def _source(self) -> Self:
+        _one_source("password", self.password_env, self.password_file)
+        return self
+
+    @property
+    def password(self) -> SecretSource:
+        """The account's password."""
+        return SecretSource(key=f"accounts.{self.name}.password", env=self.password_env, file=self.password_file)
+
+
+class RulesSection(Section):
+    """The département's choices: `gateway.sync.values.Rules`, and how far back a first run goes."""
+
+    horizon_days: int = Field(default=_RULES.horizon_days, ge=1, le=730)
+    merge_blocks: bool = _RULES.merge_blocks
+    cancelled: Literal["mark", "remove"] = "mark"
+    put_backs_per_day: int = Field(default=_RULES.put_backs_per_day, ge=0, le=100)
+    many_count: int = Field(default=_RULES.many_count, ge=0, le=10_000)
+    many_share: float = Field(default=_RULES.many_share, ge=0, le=1)
+    near_twin_minutes: int = Field(default=_RULES.near_twin_minutes, ge=0, le=240)
+    backfill_from: date | None = None
+
+    def to_rules(self) -> Rules:
+        """The same choices as the plan takes them."""
+        return Rules(**self.model_dump(exclude={"backfill_from"}))
+
+
+class Settings(Section):
+    """The whole file."""
+
+    gateway: GatewaySection = GatewaySection()
+    rdv_solidarites: RdvSolidaritesSection
+    accounts: tuple[AccountSection, ...]
+    rules: RulesSection = RulesSection()
+
+    @model_validator(mode="after")
+    def _accounts_differ(self) -> Self:
+        if not self.accounts:
+            raise ValueError("accounts: at least one [[accounts]] section is expected")
+        names = [account.name for account in self.accounts]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"accounts: two accounts share the name {', '.join(doubled)}")
+        return self
+
+    @property
+    def far_interval(self) -> timedelta:
+        """How often far windows of RDVs are read."""
+        return timedelta(hours=self.rdv_solidarites.far_reading_hours)
+
+    def account(self, name: str) -> AccountSection:
+        """The account of that name. Raises `SettingsError` naming those that exist."""
+        for account in self.accounts:
+            if account.name == name:
+                return account
+        known = [account.name for account in self.accounts]
+        raise SettingsError((f"no account is named {name}{nearest(name, known)}; there are: {', '.join(known)}",))
+
+
+def load(path: Path) -> Settings:
+    """Read and check the file. Raises `SettingsError` with every fault found, each with its place."""
+    file = str(path)
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        make = "make one with: rdv-gateway init (or name yours with --config)"
+        raise SettingsError((f"there is no such file; {make}",), file=file) from None
+    except OSError as error:
+        raise SettingsError((f"it cannot be read: {error.strerror}",), file=file) from None
+    except UnicodeDecodeError:
+        raise SettingsError(("it is not UTF-8",), file=file) from None
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError((f"it is not TOML: {error}",), file=file) from None
+    try:
+        return Settings.model_validate(document, context={"directory": path.absolute().parent})
+    except ValidationError as error:
+        raise SettingsError(problems_of(error, Settings, document), file=file) from None
