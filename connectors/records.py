@@ -286,11 +286,13 @@ class AbsenceListing:
     """Every absence visible. `complete`: all pages with equal total_count and as many distinct ids.
 
     `requested_at`: UTC instant at which the first page was asked for.
+    `unreadable`: (absence id, reason) of records set aside: they are there, never to be taken for gone.
     """
 
     absences: tuple[Absence, ...]
     complete: bool
     requested_at: datetime
+    unreadable: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,201 @@
+"""JSON records to neutral records. Pure, and tolerant: what is unknown is ignored, what may be null may be null.
+
+Not tolerated are ids, times, and whatever would make a thing look gone when it is not (an agent of an RDV without
+an id). Personal fields of usagers that were not chosen stop here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from connectors.rdv_solidarites.timestamps import Timestamp, day, timestamp, wall_clock
+from connectors.rdv_solidarites.unreadable import Unreadable
+from connectors.records import (
+    Absence,
+    Agent,
+    Motif,
+    Organisation,
+    Participation,
+    Rdv,
+    RdvStatus,
+    UsagerFields,
+)
+
+_NO_RECORD: Mapping[str, Any] = {}
+
+
+def record_id(record: object) -> int | None:
+    """The id of a record, None if it has none that can be read."""
+    return _integer(record.get("id")) if isinstance(record, Mapping) else None
+
+
+def organisation(record: object) -> Organisation:
+    fields = _record(record)
+    return Organisation(
+        id=_id(fields, "organisation"), name=_text(fields, "name"), phone_number=_text(fields, "phone_number") or None
+    )
+
+
+def agent(record: object) -> Agent:
+    fields = _record(record)
+    return Agent(
+        id=_id(fields, "agent"),
+        email=_text(fields, "email") or None,
+        first_name=_text(fields, "first_name"),
+        last_name=_text(fields, "last_name"),
+    )
+
+
+def motif(record: object) -> Motif:
+    fields = _record(record)
+    return Motif(
+        id=_id(fields, "motif"),
+        name=_text(fields, "name"),
+        service_id=_integer(fields.get("service_id")),
+        location_type=_text(fields, "location_type"),
+        collectif=fields.get("collectif") is True,
+    )
+
+
+def absence(record: object) -> Absence:
+    """An absence. `end_day` null is `first_day`, as on creation."""
+    fields = _record(record)
+    first_day = day(fields.get("first_day"), what="first_day")
+    last_day = first_day if fields.get("end_day") is None else day(fields.get("end_day"), what="end_day")
+    start = wall_clock(first_day, fields.get("start_time"), what="start_time")
+    end = wall_clock(last_day, fields.get("end_time"), what="end_time")
+    if end < start:
+        raise Unreadable("it ends before it starts")
+    return Absence(
+        id=_id(fields, "absence"),
+        agent_id=_id(_nested(fields, "agent"), "agent"),
+        title=_text(fields, "title"),
+        start=start,
+        end=end,
+        rrule=_text(fields, "rrule") or None,
+    )
+
+
+def rdv(record: object, *, organisation_id: int, chosen: UsagerFields, base_url: str) -> Rdv:
+    """An RDV of the listing of `organisation_id`. `base_url` (no slash at its end) is for the link to its page."""
+    fields = _record(record)
+    rdv_id = _id(fields, "rdv")
+    own_organisation_id = record_id(_nested(fields, "organisation")) or organisation_id
+    motif_fields = _nested(fields, "motif")
+    location_type = _text(motif_fields, "location_type")
+    collectif = fields.get("collectif") is True or motif_fields.get("collectif") is True
+    time_zone = _text(fields, "time_zone") or None
+    starts_at = timestamp(fields.get("starts_at"), time_zone=time_zone, what="starts_at")
+    lieu_name, lieu_address = _place(fields, location_type, chosen)
+    return Rdv(
+        id=rdv_id,
+        uuid=_text(fields, "uuid"),
+        status=_text(fields, "status") or RdvStatus.UNKNOWN.value,
+        starts_at=starts_at.wall_clock,
+        ends_at=_end(fields, starts_at, time_zone),
+        starts_at_server=starts_at.instant,
+        time_zone=time_zone,
+        organisation_id=own_organisation_id,
+        agent_ids=_agent_ids(fields),
+        motif_id=record_id(motif_fields),
+        motif_name=_text(motif_fields, "name"),
+        service_id=_integer(motif_fields.get("service_id")),
+        location_type=location_type,
+        collectif=collectif,
+        users_count=_integer(fields.get("users_count")),
+        max_participants_count=_integer(fields.get("max_participants_count")),
+        title=_text(fields, "name") if collectif else "",
+        lieu_name=lieu_name,
+        lieu_address=lieu_address,
+        context=_text(fields, "context") if chosen.context else "",
+        participations=_participations(fields, chosen),
+        url=_page(fields, f"{base_url}/admin/organisations/{own_organisation_id}/rdvs/{rdv_id}", base_url),
+    )
+
+
+def _end(fields: Mapping[str, Any], starts_at: Timestamp, time_zone: str | None) -> datetime:
+    minutes = _integer(fields.get("duration_in_min"))
+    if fields.get("ends_at") is None and minutes is not None and 0 <= minutes <= 24 * 60:
+        return starts_at.wall_clock + timedelta(minutes=minutes)
+    ends_at = timestamp(fields.get("ends_at"), time_zone=time_zone, what="ends_at")
+    if ends_at.instant < starts_at.instant:
+        raise Unreadable("it ends before it starts")
+    return ends_at.wall_clock
+
+
+def _agent_ids(fields: Mapping[str, Any]) -> tuple[int, ...]:
+    """Strict: an agent who cannot be read must not look like one who was taken off the RDV."""
+    agents = fields.get("agents")
+    if not isinstance(agents, Sequence) or isinstance(agents, str):
+        raise Unreadable("agents is not a list")
+    return tuple(dict.fromkeys(_id(_record(entry), "agent") for entry in agents))
+
+
+def _place(fields: Mapping[str, Any], location_type: str, chosen: UsagerFields) -> tuple[str, str]:
+    """Name and address. At home the address is a usager's; for a type that nobody knows, only a lieu is public."""
+    if location_type == "home":
+        return "", _text(fields, "address") if chosen.home_address else ""
+    lieu = _nested(fields, "lieu")
+    address = _text(lieu, "address")
+    if location_type == "public_office":
+        address = address or _text(fields, "address")
+    return _text(lieu, "name"), address
+
+
+def _participations(fields: Mapping[str, Any], chosen: UsagerFields) -> tuple[Participation, ...]:
+    """Those that have an id: one without cannot be followed, and decides nothing."""
+    entries = fields.get("participations")
+    if not isinstance(entries, list):
+        return ()
+    found = []
+    for entry in entries:
+        participation_id = record_id(entry)
+        if participation_id is None:
+            continue
+        usager = _nested(entry, "user")
+        name = " ".join(filter(None, (_text(usager, "first_name"), _text(usager, "last_name"))))
+        found.append(
+            Participation(
+                id=participation_id,
+                status=_text(entry, "status") or RdvStatus.UNKNOWN.value,
+                usager_id=record_id(usager),
+                usager_name=(name or None) if chosen.name else None,
+            )
+        )
+    return tuple(found)
+
+
+def _page(fields: Mapping[str, Any], built: str, base_url: str) -> str:
+    given = _text(fields, "url_for_agents")
+    return given if given.startswith(("https://", f"{base_url}/")) else built
+
+
+def _record(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise Unreadable("it is not a record")
+    return value
+
+
+def _nested(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name)
+    return value if isinstance(value, Mapping) else _NO_RECORD
+
+
+def _id(fields: Mapping[str, Any], what: str) -> int:
+    number = record_id(fields)
+    if number is None:
+        raise Unreadable(f"the {what} has no id")
+    return number
+
+
+def _text(fields: Mapping[str, Any], name: str) -> str:
+    value = fields.get(name)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _integer(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19 else None
