@@ -1,0 +1,95 @@
+"""Busy blocks: wall-clock intervals of an agent with where they come from, and set algebra on them.
+
+Intervals are half-open, [start, end), in naive wall-clock of the agent's zone, which is how RDV-Solidarités keeps
+absences.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from mappings.recurrence import Occurrence
+from mappings.wallclock import outer_wall_interval
+
+FIRST_YEAR = 2018
+"""RDV-Solidarités refuses an absence that begins or ends before (its validator of realistic dates)."""
+
+MOST_YEARS_AHEAD = 5
+
+_LAST_MINUTE = time(23, 59)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Provenance:
+    """The occurrence that makes a block: `calendar` and `href` as in the calendar port, `Occurrence.recurrence_id`."""
+
+    calendar: str
+    href: str
+    uid: str
+    recurrence_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A busy interval, `start` < `end`, naive wall-clock in the agent's zone, and the occurrences behind it."""
+
+    start: datetime
+    end: datetime
+    provenance: frozenset[Provenance]
+
+
+def block_of(occurrence: Occurrence, provenance: Provenance, zone: ZoneInfo) -> Block:
+    """The block of one occurrence: whole minutes, outward. All-day: 00:00 of the first to 23:59 of the last day."""
+    if occurrence.first_day is not None and occurrence.last_day is not None:
+        start = datetime.combine(occurrence.first_day, time.min)
+        end = datetime.combine(occurrence.last_day, _LAST_MINUTE)
+    else:
+        start, end = outer_wall_interval(occurrence.start, occurrence.end, zone)
+    return Block(start, end, frozenset({provenance}))
+
+
+def merge(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """Overlapping or touching blocks become one, with all their provenance. Sorted, pairwise apart.
+
+    Covers exactly what the blocks cover: the minute between an all-day block and the next midnight stays free.
+    """
+    merged: list[Block] = []
+    for block in sorted(blocks, key=lambda each: (each.start, each.end)):
+        if merged and block.start <= merged[-1].end:
+            last = merged[-1]
+            merged[-1] = Block(last.start, max(last.end, block.end), last.provenance | block.provenance)
+        else:
+            merged.append(block)
+    return tuple(merged)
+
+
+def subtract(block: Block, intervals: Iterable[tuple[datetime, datetime]]) -> tuple[Block, ...]:
+    """What is left of a block outside the intervals (any order, overlaps allowed), with its provenance."""
+    left: list[Block] = []
+    start = block.start
+    for begin, end in sorted(intervals):
+        if begin >= end:
+            continue
+        if start < begin:
+            left.append(replace(block, start=start, end=min(begin, block.end)))
+        start = max(start, end)
+        if start >= block.end:
+            break
+    if start < block.end:
+        left.append(replace(block, start=start))
+    return tuple(left)
+
+
+def within_api_bounds(block: Block, today: date) -> Block | None:
+    """The part of a block that RDV-Solidarités takes: from 2018 to the same day five years after `today`.
+
+    None when nothing is left.
+    """
+    year = today.year + MOST_YEARS_AHEAD
+    last_day = date(year, 3, 1) - timedelta(days=1) if (today.month, today.day) == (2, 29) else today.replace(year=year)
+    start = max(block.start, datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001 - wall-clock
+    end = min(block.end, datetime.combine(last_day, _LAST_MINUTE))
+    return replace(block, start=start, end=end) if start < end else None

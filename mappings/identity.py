@@ -1,0 +1,118 @@
+"""Recognition of what is ours: a name and a marker that only this installation can have made.
+
+An event of ours carries two keyed digests: its UID (of what it stands for) and a marker property (of the UID and
+the origin). The agent's own copy of such an event has another UID, or a marker that does not fit: it is theirs,
+and it blocks. Absences have no field for a marker, so theirs is a constant tag in the title.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import unicodedata
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from connectors.records import CalendarEvent
+
+NAMESPACE = "rdvgw-"
+"""How every UID of ours begins."""
+
+ABSENCE_TAG = "Occupé · agenda"
+"""Title of every absence that the gateway writes for a calendar's busy time: says nothing, and is recognised."""
+
+_NATIVE_PRODUCTS = ("rdv solidarités", "rdv service public")
+_NATIVE_UID_SUFFIX = "@rdv solidarités"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Makes the UIDs and markers of one installation. `instance` names the RDV-Solidarités it talks to.
+
+    The key never leaves the installation: without it nobody can tell which RDV a UID stands for, nor forge one.
+    """
+
+    key: bytes = field(repr=False)
+    instance: str
+
+    def copy_uid(self, rdv_id: int, agent_id: int) -> str:
+        """UID, and file name, of the copy of an RDV in one agent's calendar."""
+        return self._uid("rdv", rdv_id, agent_id)
+
+    def copy_marker(self, rdv_id: int, agent_id: int) -> str:
+        """Marker that belongs to `copy_uid` of the same RDV and agent."""
+        return self._digest("marker", self.copy_uid(rdv_id, agent_id), f"rdv:{self.instance}:{rdv_id}:{agent_id}")
+
+    def mirror_uid(self, absence_id: int, agent_id: int) -> str:
+        """UID, and file name, of the event that mirrors an absence."""
+        return self._uid("absence", absence_id, agent_id)
+
+    def mirror_marker(self, absence_id: int, agent_id: int) -> str:
+        """Marker that belongs to `mirror_uid` of the same absence and agent."""
+        return self._digest("marker", self.mirror_uid(absence_id, agent_id), f"absence:{self.instance}:{absence_id}")
+
+    def _uid(self, kind: str, origin_id: int, agent_id: int) -> str:
+        return NAMESPACE + self._digest("uid", self.instance, kind, origin_id, agent_id)[:32]
+
+    def _digest(self, *parts: str | int) -> str:
+        return hmac.new(self.key, json.dumps(parts).encode(), hashlib.sha256).hexdigest()
+
+
+class Kinship(StrEnum):
+    """What an event in an agent's calendar is to us."""
+
+    THEIRS = "theirs"
+    COPY = "copy"  # our copy of an RDV
+    MIRROR = "mirror"  # our mirror of an absence
+    ORPHAN = "orphan"  # in our namespace, but of nothing that we know: adopted or held, never exported
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """`id`: of the RDV (COPY) or of the absence (MIRROR), else None."""
+
+    kinship: Kinship
+    id: int | None = None
+
+
+def recognise(uid: str, marker: str | None, candidates: Mapping[str, tuple[Kinship, int, str]]) -> Recognised:
+    """What the event with this UID and marker is. `candidates`: UID -> (COPY or MIRROR, id, expected marker).
+
+    A marker that does not fit its UID is a copy that the agent made. No marker at all under a UID that we know is
+    ours: servers and clients drop properties they do not know, and our copy must not turn into busy time.
+    """
+    if not uid.startswith(NAMESPACE):
+        return Recognised(Kinship.THEIRS)
+    if uid not in candidates:
+        return Recognised(Kinship.ORPHAN)
+    kinship, origin_id, expected = candidates[uid]
+    if marker and not hmac.compare_digest(marker.strip().encode(), expected.encode()):
+        return Recognised(Kinship.THEIRS)
+    return Recognised(kinship, origin_id)
+
+
+def is_tagged(title: str) -> bool:
+    """Whether an absence's title is our tag, give or take spaces around it and its Unicode form."""
+    return _plain(title) == _plain(ABSENCE_TAG)
+
+
+def is_native_copy(event: CalendarEvent, rdv_uuids: Container[str]) -> bool:
+    """Whether RDV Service Public itself put this event there (its CalDAV sync, its feed, its mails).
+
+    Known by a UID that is an RDV's uuid or one of its absences, or by its PRODID. Such an event is never busy
+    time: the RDV or the absence already is.
+    """
+    uid = event.uid.strip()
+    product = _plain(event.product_id).casefold()
+    return (
+        uid in rdv_uuids
+        or uid.lower() in rdv_uuids
+        or _plain(uid).casefold().endswith(_NATIVE_UID_SUFFIX)
+        or any(name in product for name in _NATIVE_PRODUCTS)
+    )
+
+
+def _plain(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).strip()
