@@ -1,0 +1,31 @@
+"""Servers that many tests share, one of each per test session, and how Hypothesis runs here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.servers.radicale import RadicaleServer
+from tests.servers.xandikos import XandikosServer
+
+# The same examples at every run: a failure can be repeated, and a machine under load is no failure.
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("repeatable")
+
+USERS = {"alice": "secret-alice", "bob": "secret-bob"}
+
+
+@pytest.fixture(scope="session")
+def radicale(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RadicaleServer]:
+    """A Radicale with the users of `USERS`. Each test makes calendars of its own in it."""
+    with RadicaleServer(USERS, tmp_path_factory.mktemp("radicale")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def xandikos(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XandikosServer]:
+    """A Xandikos with the users of `USERS`. Each test makes calendars of its own in it."""
+    with XandikosServer(USERS, tmp_path_factory.mktemp("xandikos")) as server:
+        yield server
