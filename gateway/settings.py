@@ -8,9 +8,9 @@ Paths in the file are relative to the file. Zones are IANA names. `load` turns e
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from datetime import date, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -28,13 +28,16 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.records import UsagerFields
+from connectors.http import is_loopback
+from connectors.records import Classification, UsagerFields
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.sync.values import Rules
+from mappings.rdv_event import LabelLevel, RdvLabels
 
 DEFAULT_FILE = "rdv-gateway.toml"
 
 _RULES = Rules()
+_LABELS = RdvLabels()
 
 
 def _url(value: str) -> str:
@@ -45,18 +48,15 @@ def _url(value: str) -> str:
         raise ValueError("an address must not carry a user name or password; give them in their own keys")
     if parts.query or parts.fragment:
         raise ValueError("an address must end with its path, without ? or #")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("http:// is accepted for this machine only (localhost); expected https://")
     return value
 
 
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
+def _name(value: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
+        raise ValueError("expected letters, digits, dots, underscores and hyphens")
+    return value
 
 
 def _zone(value: object) -> object:
@@ -74,6 +74,7 @@ def _in_directory(value: Path, info: ValidationInfo) -> Path:
 
 
 Url = Annotated[str, AfterValidator(_url)]
+Name = Annotated[str, AfterValidator(_name)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 FilePath = Annotated[Path, AfterValidator(_in_directory)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
@@ -163,6 +164,7 @@ class RdvSolidaritesSection(Section):
     password_file: FilePath | None = None
     oauth: OAuthSection | None = None
     requests_per_second: float = Field(default=2.0, gt=0, le=1000)
+    connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 30.0
     usager_fields: frozenset[Literal["name", "home_address", "context"]] = frozenset()
     time_zone: Zone = ZoneInfo("Europe/Paris")
@@ -194,7 +196,7 @@ class RdvSolidaritesSection(Section):
 class AccountSection(Section):
     """One set of credentials on one calendar server."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: Name
     kind: Literal["caldav"] = "caldav"
     url: Url
     username: str = Field(min_length=1)
@@ -234,6 +236,26 @@ class RulesSection(Section):
         return Rules(**self.model_dump(exclude={"backfill_from"}))
 
 
+class LabelsSection(Section):
+    """How RDVs are shown in calendars: `mappings.rdv_event.RdvLabels`."""
+
+    level: Literal["neutral", "motif"] = "neutral"
+    neutral_title: str = Field(default=_LABELS.neutral_title, min_length=1, max_length=100)
+    show_place: bool = _LABELS.show_place
+    show_link: bool = _LABELS.show_link
+    classification: Literal["PUBLIC", "PRIVATE", "CONFIDENTIAL"] = "PRIVATE"
+
+    def to_labels(self) -> RdvLabels:
+        """The same choices as the mapping takes them."""
+        return RdvLabels(
+            level=LabelLevel(self.level),
+            neutral_title=self.neutral_title,
+            show_place=self.show_place,
+            show_link=self.show_link,
+            classification=Classification(self.classification),
+        )
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -241,6 +263,7 @@ class Settings(Section):
     rdv_solidarites: RdvSolidaritesSection
     accounts: tuple[AccountSection, ...]
     rules: RulesSection = RulesSection()
+    labels: LabelsSection = LabelsSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:
@@ -281,6 +304,7 @@ def load(path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError((f"it is not TOML: {error}",), file=file) from None
     try:
-        return Settings.model_validate(document, context={"directory": path.absolute().parent})
+        # A section left out is one with defaults, which are relative to the file's directory too.
+        return Settings.model_validate({"gateway": {}, **document}, context={"directory": path.absolute().parent})
     except ValidationError as error:
         raise SettingsError(problems_of(error, Settings, document), file=file) from None

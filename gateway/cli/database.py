@@ -1,0 +1,25 @@
+"""`db upgrade`: the database's schema, brought to this version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gateway.cli.exits import Exit
+from gateway.cli.output import print_json, results
+from gateway.composition import database_url
+from gateway.settings import load
+from gateway.store.database import sync_lock, upgrade
+
+
+def run(config: Path, *, as_json: bool) -> Exit:
+    """Upgrade while nobody syncs."""
+    settings = load(config)
+    path = settings.gateway.database
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with sync_lock(path):
+        upgrade(database_url(settings))
+    if as_json:
+        print_json({"database": str(path), "current": True})
+    else:
+        results().print(f"{path} is up to date.")
+    return Exit.FINE

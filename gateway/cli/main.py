@@ -1,0 +1,215 @@
+# ruff: noqa: PLC0415 - a command's modules are imported when it runs
+"""The command line: names, options and help of every command.
+
+Each command's work is in a module of its own, imported when it runs: `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from gateway.cli.exits import Exit
+
+app = typer.Typer(
+    name="rdv-gateway",
+    help="Reconcile agents' calendars with RDV-Solidarités.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+database_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(database_app, name="db")
+
+Config = Annotated[Path, typer.Option("--config", envvar="RDV_GATEWAY_CONFIG", help="The configuration file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
+Agents = Annotated[list[int] | None, typer.Option("--agent", help="Only this agent's id; may be repeated.")]
+OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
+HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence", "native_sync"]
+
+_CONFIG = Path("rdv-gateway.toml")
+
+
+@app.callback()
+def options(
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        typer.Option("--log-level", envvar="RDV_GATEWAY_LOG_LEVEL", help="How much is logged on stderr."),
+    ] = "warning",
+    log_json: Annotated[bool, typer.Option("--log-json", help="Log one JSON object a line.")] = False,
+) -> None:
+    """Reconcile agents' calendars with RDV-Solidarités."""
+    from gateway import logs
+
+    logs.configure(log_level, json=log_json)
+
+
+@app.command()
+def init(
+    *,
+    url: Annotated[str | None, typer.Option("--url", help="Address of the RDV-Solidarités instance.")] = None,
+    login: Annotated[str | None, typer.Option("--login", help="E-mail of the technical account there.")] = None,
+    account: Annotated[str | None, typer.Option("--account", help="A name for the calendar account.")] = None,
+    account_url: Annotated[str | None, typer.Option("--account-url", help="CalDAV address of that account.")] = None,
+    username: Annotated[str | None, typer.Option("--username", help="User name of that account.")] = None,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Make a configuration file, a key file and a database; asks what the options leave open."""
+    from gateway.cli import init as command
+
+    answers = command.Answers(url=url, login=login, account=account, account_url=account_url, username=username)
+    _end(command.run(config, answers, as_json=as_json))
+
+
+@app.command()
+def check(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Try everything that a sync needs, write nothing, and say who can mend what fails."""
+    from gateway.cli import check as command
+
+    _end(command.run(config, as_json=as_json))
+
+
+@app.command()
+def agents(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """List the agents of RDV-Solidarités, who is enrolled, and the age of each one's last complete sync."""
+    from gateway.cli import agents as command
+
+    _end(command.run(config, as_json=as_json))
+
+
+@app.command()
+def enroll(
+    *,
+    agent: Annotated[str, typer.Argument(metavar="AGENT_ID|EMAIL", help="Who, as RDV-Solidarités knows them.")],
+    account: Annotated[str, typer.Option("--account", help="Name of the calendar account in the configuration.")],
+    target: Annotated[str | None, typer.Option("--target", help="The calendar that receives copies of RDVs.")] = None,
+    source: Annotated[
+        list[str] | None, typer.Option("--source", help="A calendar whose events block; may be repeated.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option("--zone", help="The agent's time zone if it is another.")] = None,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Link an agent to calendars. Nothing is written to either side before their first plan is approved."""
+    from gateway.cli import enroll as command
+
+    wish = command.Wish(agent=agent, account=account, target=target, sources=tuple(source or ()), zone=zone)
+    _end(command.run(config, wish, as_json=as_json))
+
+
+@app.command()
+def plan(agent: Agents = None, config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Read both sides and say what a sync would write, by which rule, and how long it would take."""
+    from gateway.cli import runs as command
+
+    _end(command.run(config, agent, dry_run=True, as_json=as_json))
+
+
+@app.command()
+def sync(agent: Agents = None, config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Read both sides and write what the plan says, but for what is held."""
+    from gateway.cli import runs as command
+
+    _end(command.run(config, agent, dry_run=False, as_json=as_json))
+
+
+@app.command()
+def approve(
+    *,
+    agent: Annotated[list[int] | None, typer.Argument(metavar="[AGENT]...", help="Agents' ids.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every agent who has something held.")] = False,
+    only_class: Annotated[OperationClassName | None, typer.Option("--class", help="Only this class.")] = None,
+    reason: Annotated[HoldReasonName | None, typer.Option("--reason", help="Only what is held for this.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Show what is held and let it through; the next sync does it."""
+    from gateway.cli import approve as command
+
+    choice = command.Choice(agents=tuple(agent or ()), every=every, op_class=only_class, reason=reason)
+    _end(command.run(config, choice, yes=yes, as_json=as_json))
+
+
+@app.command()
+def journal(
+    *,
+    agent: Annotated[int | None, typer.Option("--agent", help="Only this agent's id.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Only this run.")] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many entries.")] = 50,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """List the newest entries of the journal: every remote write and every observed change."""
+    from gateway.cli import journal as command
+
+    _end(command.run(config, agent_id=agent, run_id=run, limit=limit, as_json=as_json))
+
+
+@app.command()
+def status(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Say how each enrolled agent stands, what is held, and how the last runs went. Reaches no remote system."""
+    from gateway.cli import status as command
+
+    _end(command.run(config, as_json=as_json))
+
+
+@app.command()
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="Three rounds, then stop.")] = False,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="Where to keep the demo; a temporary place by default.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port of the sandbox; 0: any free one.")] = 0,
+    caldav_port: Annotated[
+        int, typer.Option("--caldav-port", min=0, max=65535, help="Port of Radicale; 0: any free one.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Show both directions on this machine: a real Radicale, and the sandbox in place of RDV-Solidarités."""
+    from gateway.demo import command
+
+    _end(command.run(once=once, directory=directory, port=port, caldav_port=caldav_port, as_json=as_json))
+
+
+@app.command()
+def sandbox(
+    *,
+    directory: Annotated[Path, typer.Option("--directory", help="Where its state is kept.")] = Path("sandbox"),
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port; 0: any free one.")] = 8900,
+    as_json: Json = False,
+) -> None:
+    """Serve a double of RDV-Solidarités, for trying and testing, until Ctrl-C."""
+    from gateway.cli import sandbox as command
+
+    _end(command.run(directory=directory, port=port, as_json=as_json))
+
+
+@database_app.command()
+def upgrade(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Bring the database to this version of the gateway; makes it if there is none."""
+    from gateway.cli import database as command
+
+    _end(command.run(config, as_json=as_json))
+
+
+def _end(code: Exit) -> None:
+    raise typer.Exit(code)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command and leave with its exit code; an error is one clear line, never a traceback for a user's."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(args=given)
+    except Exception as error:  # noqa: BLE001 - the outermost frame: whatever it is, say it and set the code
+        from gateway.cli import failures
+
+        sys.exit(failures.tell(error, as_json="--json" in given))

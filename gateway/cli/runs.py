@@ -1,0 +1,107 @@
+"""`plan` and `sync`: one run of the engine, dry or real, and what came of it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from gateway.cli.describe import (
+    HELD_COLUMNS,
+    OPERATION_COLUMNS,
+    held_row,
+    operation_row,
+    operations_of,
+    problem_line,
+    problems_of,
+    run_json,
+    seconds_needed,
+    tally,
+    writes,
+)
+from gateway.cli.exits import Exit, UserError
+from gateway.cli.output import duration, messages, print_json, progress, results, table
+from gateway.cli.session import require_enrolled, syncing
+from gateway.sync.values import AgentReport, Operation, RunReport, Side
+
+
+def run(config: Path, agent_ids: list[int] | None, *, dry_run: bool, as_json: bool) -> Exit:
+    """Run once for everybody enrolled, or for the agents named."""
+    with syncing(config) as application:
+        if not application.store.agents():
+            raise UserError("Nobody is enrolled.", remedy="See `rdv-gateway agents`, then `rdv-gateway enroll`.")
+        if agent_ids:
+            require_enrolled(application.store, agent_ids)
+        with progress("Reading both sides…", as_json=as_json):
+            report = application.engine.run(agent_ids or None, dry_run=dry_run)
+        rate = application.settings.rdv_solidarites.requests_per_second
+    if as_json:
+        print_json(_json(report, rate))
+    else:
+        _show(report, rate)
+    return exit_of(report)
+
+
+def exit_of(report: RunReport) -> Exit:
+    """A failure of a remote goes before what waits for a person."""
+    if any(problems_of(report)):
+        return Exit.REMOTE
+    if any(agent.held or agent.conflicts for agent in report.agents):
+        return Exit.NEEDS_PERSON
+    return Exit.FINE
+
+
+def _json(report: RunReport, rate: float) -> dict[str, object]:
+    document = run_json(report)
+    if report.dry_run:
+        operations = _expected(report)
+        document["writes"] = {side.value: writes(operations, side) for side in Side}
+        document["seconds_needed"] = round(seconds_needed(operations, rate), 1)
+    return document
+
+
+def _expected(report: RunReport) -> list[Operation]:
+    """What is planned and what is held: all that would be written once it is approved."""
+    held = [waiting.operation for agent in report.agents for waiting in agent.held]
+    return [*operations_of(report), *held]
+
+
+def _show(report: RunReport, rate: float) -> None:
+    console = results()
+    operations = list(operations_of(report))
+    title = "Would be done" if report.dry_run else "Done"
+    if operations:
+        console.print(table(title, OPERATION_COLUMNS, map(operation_row, operations)))
+    held = [waiting for agent in report.agents for waiting in agent.held]
+    if held:
+        console.print(table("Held until a person approves", HELD_COLUMNS, map(held_row, held)))
+    show_troubles(report.agents)
+    for problem in problems_of(report):
+        messages().print(problem_line(problem))
+    console.print(_summary(report, rate))
+
+
+def show_troubles(agents: tuple[AgentReport, ...]) -> None:
+    """What people should know beside errors: conflicts, and items that cannot be read."""
+    console = results()
+    conflicts = [(c.agent_id, c.kind.value, c.reason) for agent in agents for c in agent.conflicts]
+    if conflicts:
+        console.print(table("Conflicts", ("Agent", "Kind", "Reason"), conflicts))
+    aside = [(item.agent_id, item.href, item.reason) for agent in agents for item in agent.set_aside]
+    if aside:
+        console.print(table("Set aside", ("Agent", "Item", "Reason"), aside))
+
+
+def _summary(report: RunReport, rate: float) -> str:
+    rest = tally(report.agents)
+    requests = ", ".join(f"{count} to {system}" for system, count in report.requests)
+    if report.dry_run:
+        operations = _expected(report)
+        needed = duration(timedelta(seconds=seconds_needed(operations, rate)))
+        text = (
+            f"{writes(operations, Side.CALENDAR)} writes in calendars, "
+            f"{writes(operations, Side.RDV_SOLIDARITES)} in RDV-Solidarités (about {needed} at {rate:g} requests/s)"
+        )
+    else:
+        operations = list(operations_of(report))
+        text = f"{len(operations)} done for {len(report.agents)} agents in {report.seconds:.1f} s"
+    return "; ".join(part for part in (text, rest, f"requests: {requests}" if requests else "") if part) + "."

@@ -1,0 +1,45 @@
+"""What most commands begin with: the configuration, then the database, the remotes, the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from gateway.cli.exits import UserError
+from gateway.composition import Application, opened, opened_store
+from gateway.settings import Settings, load
+from gateway.store.database import sync_lock
+from gateway.store.store import Store
+
+
+@contextmanager
+def local(config: Path) -> Iterator[tuple[Settings, Store]]:
+    """The configuration and the database; no remote system, no lock."""
+    settings = load(config)
+    with opened_store(settings) as store:
+        yield settings, store
+
+
+@contextmanager
+def remote(config: Path) -> Iterator[Application]:
+    """Everything but the lock: for what reads the remotes and records nothing of them."""
+    with opened(load(config)) as application:
+        yield application
+
+
+@contextmanager
+def syncing(config: Path) -> Iterator[Application]:
+    """Everything, as the one process that syncs on this database. Raises `AnotherSync`."""
+    settings = load(config)
+    with sync_lock(settings.gateway.database), opened(settings) as application:
+        yield application
+
+
+def require_enrolled(store: Store, agent_ids: Collection[int]) -> None:
+    """Raise `UserError` for a named agent who is not enrolled."""
+    known = {agent.agent_id for agent in store.agents()}
+    unknown = sorted(set(agent_ids) - known)
+    if unknown:
+        names = ", ".join(map(str, unknown))
+        raise UserError(f"Not enrolled: {names}.", remedy="See `rdv-gateway agents`, then `rdv-gateway enroll`.")

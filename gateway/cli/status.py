@@ -1,0 +1,89 @@
+"""`status`: how each enrolled agent stands, from the database alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+from gateway.cli.approve import hold_json, show
+from gateway.cli.describe import problem_json
+from gateway.cli.exits import Exit
+from gateway.cli.output import age, moment, print_json, results, table
+from gateway.cli.session import local
+from gateway.clock import SystemClock
+from gateway.store.values import AgentStatus, RunRow
+
+_AGENT_COLUMNS = ("Agent", "State", "Last complete sync", "Held", "Set aside", "Open writes", "Last problem")
+_RUN_COLUMNS = ("Run", "Started", "Took", "Agents", "Done", "Held", "Conflicts", "Problems")
+_RUNS_SHOWN = 5
+
+
+def run(config: Path, *, as_json: bool) -> Exit:
+    """Show agents, holds and the last runs. Exit code 1 when something waits for a person, 3 after a failure."""
+    now = SystemClock().now()
+    with local(config) as (_settings, store):
+        agents, holds, runs = store.agent_status(), store.holds(), store.runs(_RUNS_SHOWN)
+    if as_json:
+        print_json(
+            {
+                "agents": [_agent_json(agent, now) for agent in agents],
+                "held": [hold_json(hold) for hold in holds],
+                "runs": [_run_json(row) for row in runs],
+            }
+        )
+    else:
+        console = results()
+        console.print(table("Agents", _AGENT_COLUMNS, (_agent_row(agent, now) for agent in agents)))
+        show(list(holds))
+        console.print(table("Last runs", _RUN_COLUMNS, map(_run_row, runs)))
+    if any(agent.last_problem for agent in agents) or (runs and runs[0].problems):
+        return Exit.REMOTE
+    return Exit.NEEDS_PERSON if holds else Exit.FINE
+
+
+def _agent_json(agent: AgentStatus, now: datetime) -> dict[str, object]:
+    last = agent.last_complete_at
+    return {
+        "agent": agent.agent_id,
+        "state": agent.state.value,
+        "last_complete_at": last,
+        "age_seconds": None if last is None else round((now - last).total_seconds()),
+        "held": agent.held,
+        "set_aside": agent.set_aside,
+        "open_writes": agent.open_intents,
+        "last_problem": problem_json(agent.last_problem) if agent.last_problem else None,
+    }
+
+
+def _agent_row(agent: AgentStatus, now: datetime) -> tuple[object, ...]:
+    problem = agent.last_problem
+    return (
+        *(agent.agent_id, agent.state.value, age(agent.last_complete_at, now), agent.held, agent.set_aside),
+        *(agent.open_intents, f"{problem.system}: {problem.reason} -> {problem.remedy}" if problem else "-"),
+    )
+
+
+def _run_json(row: RunRow) -> dict[str, object]:
+    return {
+        "run": row.run_id,
+        "started_at": row.started_at,
+        "finished_at": row.finished_at,
+        "dry_run": row.dry_run,
+        "agents": row.agents,
+        "done": row.done,
+        "held": row.held,
+        "set_aside": row.set_aside,
+        "conflicts": row.conflicts,
+        "unsettled": row.unsettled,
+        "errors": [problem_json(problem) for problem in row.problems],
+        "requests": dict(row.requests),
+    }
+
+
+def _run_row(row: RunRow) -> tuple[object, ...]:
+    took = "-" if row.finished_at is None else f"{(row.finished_at - row.started_at).total_seconds():.1f} s"
+    kind = " (plan)" if row.dry_run else ""
+    return (
+        *(row.run_id[:8] + kind, moment(row.started_at), took, row.agents, row.done, row.held, row.conflicts),
+        "; ".join(f"{problem.system}: {problem.reason}" for problem in row.problems) or "-",
+    )

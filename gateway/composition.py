@@ -1,0 +1,151 @@
+"""Puts the application together from its configuration: the only module that knows the concrete connectors.
+
+`opened_store` is for what needs no remote system; `opened` adds the two sides and the engine. Both close all that
+they opened, in reverse order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from uuid import uuid4
+
+from connectors.caldav import CalDavAccount
+from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from connectors.rdv_solidarites import (
+    Authentication,
+    DeviseTokens,
+    MemoryTokenStore,
+    OAuthBearer,
+    RdvSolidaritesClient,
+    TokenStore,
+)
+from gateway.clock import SystemClock
+from gateway.keys import Keyring, load_keys
+from gateway.settings import AccountSection, Settings
+from gateway.store.database import UnmigratedDatabase, open_database
+from gateway.store.store import Store
+from gateway.sync.engine import Engine, EngineSettings
+
+_TOKEN = "rdv_solidarites.token"  # noqa: S105 - the name under which it is kept
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Everything that a sync works with."""
+
+    settings: Settings
+    store: Store
+    rdv_solidarites: RdvSolidarites
+    accounts: Mapping[str, CalendarAccount]
+    engine: Engine
+    clock: Clock
+
+
+class StoredToken:
+    """The API token, kept encrypted in the database, for the processes that come later (`TokenStore`)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def load(self) -> str | None:
+        data = self._store.secret(_TOKEN)
+        return None if data is None else data.decode()
+
+    def save(self, text: str) -> None:
+        with self._store.transaction() as transaction:
+            transaction.put_secret(_TOKEN, text.encode())
+
+
+def database_url(settings: Settings) -> str:
+    """The database as SQLAlchemy names it."""
+    return f"sqlite:///{settings.gateway.database}"
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[Store]:
+    """The database alone. Raises what `load_keys` and `open_database` raise."""
+    keys = load_keys(settings.gateway.keys)
+    with ExitStack() as stack:
+        yield _store(settings, keys, stack)
+
+
+@contextmanager
+def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Application]:
+    """Everything. Nothing remote is reached yet. Raises `SettingsError` when a secret is missing."""
+    clock = clock or SystemClock()
+    keys = load_keys(settings.gateway.keys)
+    with ExitStack() as stack:
+        store = _store(settings, keys, stack)
+        rdv_solidarites = rdv_solidarites_client(settings, store, clock)
+        stack.callback(rdv_solidarites.close)
+        accounts: dict[str, CalendarAccount] = {}
+        for section in settings.accounts:
+            accounts[section.name] = calendar_account(section)
+            stack.callback(accounts[section.name].close)
+        engine = Engine(
+            store=store,
+            rdv_solidarites=rdv_solidarites,
+            accounts=accounts,
+            keys=keys,
+            settings=engine_settings(settings),
+            clock=clock,
+            new_id=lambda: uuid4().hex,
+        )
+        yield Application(settings, store, rdv_solidarites, accounts, engine, clock)
+
+
+def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock) -> RdvSolidarites:
+    """The client of the configured instance. Its token is kept in `store`, or, with None, by this process only."""
+    section = settings.rdv_solidarites
+    tokens: TokenStore = MemoryTokenStore() if store is None else StoredToken(store)
+    authentication: Authentication
+    if section.oauth is not None:
+        client_secret = section.oauth.client_secret.read().get_secret_value()
+        refresh_token = section.oauth.refresh_token.read().get_secret_value()
+        authentication = OAuthBearer(section.oauth.client_id, client_secret, refresh_token, tokens, clock)
+    else:
+        password = section.password.read().get_secret_value()
+        authentication = DeviseTokens(section.login or "", password, tokens, clock)
+    return RdvSolidaritesClient(
+        section.url,
+        authentication,
+        clock=clock,
+        fields=section.chosen_usager_fields,
+        connect_timeout=section.connect_timeout,
+        read_timeout=section.read_timeout,
+        requests_per_second=section.requests_per_second,
+    )
+
+
+def calendar_account(section: AccountSection) -> CalendarAccount:
+    """The account that the section describes."""
+    return CalDavAccount(
+        name=section.name,
+        url=section.url,
+        username=section.username,
+        password=section.password.read().get_secret_value(),
+    )
+
+
+def engine_settings(settings: Settings) -> EngineSettings:
+    """What the engine needs to know of the configuration."""
+    return EngineSettings(
+        rules=settings.rules.to_rules(),
+        labels=settings.labels.to_labels(),
+        default_zone=settings.rdv_solidarites.time_zone,
+        organisation_zones=settings.rdv_solidarites.organisation_zones,
+        backfill_from=settings.rules.backfill_from,
+        far_interval=settings.far_interval,
+        threads_per_host=settings.gateway.threads_per_host,
+    )
+
+
+def _store(settings: Settings, keys: Keyring, stack: ExitStack) -> Store:
+    path = settings.gateway.database
+    if not path.exists():
+        raise UnmigratedDatabase(f"there is no database at {path}")
+    database = open_database(database_url(settings), keys)
+    stack.callback(database.close)
+    return Store(database)
