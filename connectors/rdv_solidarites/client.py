@@ -67,8 +67,8 @@ class RdvSolidaritesClient:
             authentication,
             Pace(requests_per_second, burst, clock),
             clock,
-            # Room for one more attempt after one that timed out.
-            read_budget=1.5 * read_timeout,
+            # Room for one more attempt after one that timed out, and for the pauses of two quick failures.
+            read_budget=1.5 * read_timeout + 5.0,
         )
 
     @property

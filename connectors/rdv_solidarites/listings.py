@@ -61,13 +61,17 @@ class Reading:
 
 
 def read_page(wire: Wire, query: Query, number: int) -> Page:
-    """One page, 1-based. Raises as `Wire.read`; a body without the list is `RetryLater`."""
+    """One page, 1-based. Raises as `Wire.read`; a body without the list, or an empty first page of a list that says it
+    has records, is `RetryLater`."""
     document = wire.read(Call.LIST, query.path, {**query.filters, "page": number})
     records = document.get(query.key)
     if not isinstance(records, list):
         raise RetryLater(f"GET {query.path}: the answer holds no {query.key}.", system=SYSTEM)
     meta = document.get("meta")
-    return Page(tuple(records), _last(records, meta, number), _total_count(meta))
+    total_count = _total_count(meta)
+    if number == 1 and not records and total_count:
+        raise RetryLater(f"GET {query.path}: {total_count} records are announced, none is given.", system=SYSTEM)
+    return Page(tuple(records), _last(records, meta, number), total_count)
 
 
 def read_all(wire: Wire, query: Query, first: Page | None = None) -> Reading:

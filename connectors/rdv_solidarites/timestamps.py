@@ -44,24 +44,24 @@ def timestamp(value: object, *, time_zone: str | None, what: str) -> Timestamp:
         offset = timedelta() if match["utc"] else timedelta(hours=int(match["hours"]), minutes=int(match["minutes"]))
         labelled = timezone(-offset if match["sign"] == "-" else offset)
         instant = written.replace(tzinfo=labelled).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        raise Unreadable(f"{what} is no possible time") from error
+    except (ValueError, OverflowError):
+        raise Unreadable(f"{what} is no possible time") from None  # the cause would quote the value
     return Timestamp(wall_clock=written if offset else _in_zone(instant, time_zone, what), instant=instant)
 
 
 def _in_zone(instant: datetime, time_zone: str | None, what: str) -> datetime:
     try:
         return instant.astimezone(ZoneInfo(time_zone or _SERVER_ZONE)).replace(tzinfo=None, fold=0)
-    except (ValueError, OSError, KeyError, OverflowError) as error:
-        raise Unreadable(f"{what} is in UTC and its time_zone is unknown") from error
+    except (ValueError, OSError, KeyError, OverflowError):
+        raise Unreadable(f"{what} is in UTC and its time_zone is unknown") from None
 
 
 def day(value: object, *, what: str) -> date:
     """A date "2022-01-01". Raises `Unreadable`."""
     try:
         return date.fromisoformat(value if isinstance(value, str) else "")
-    except ValueError as error:
-        raise Unreadable(f"{what} is not a date") from error
+    except ValueError:
+        raise Unreadable(f"{what} is not a date") from None
 
 
 def wall_clock(on: date, value: object, *, what: str) -> datetime:
@@ -74,8 +74,8 @@ def wall_clock(on: date, value: object, *, what: str) -> datetime:
         if (hour, minute, second) == (24, 0, 0):
             return datetime.combine(on + timedelta(days=1), time())
         return datetime.combine(on, time(hour, minute, second))
-    except (ValueError, OverflowError) as error:
-        raise Unreadable(f"{what} is no possible time") from error
+    except (ValueError, OverflowError):
+        raise Unreadable(f"{what} is no possible time") from None
 
 
 def as_parameter(instant: datetime) -> str:

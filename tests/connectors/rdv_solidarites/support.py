@@ -99,7 +99,9 @@ def html(status: int = 200) -> httpx2.Response:
     return httpx2.Response(status, html="<html><body>Bonjour</body></html>")
 
 
-def page(key: str, records: Iterable[Any], *, number: int = 1, pages: int = 1, total: int | None = None) -> Any:
+def page(
+    key: str, records: Iterable[Any], *, number: int = 1, pages: int = 1, total: int | None = None
+) -> httpx2.Response:
     records = list(records)
     meta = {
         "current_page": number,

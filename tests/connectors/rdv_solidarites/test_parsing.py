@@ -122,7 +122,7 @@ NULLABLE = (
 @pytest.mark.parametrize("name", NULLABLE)
 @pytest.mark.parametrize("absent", [False, True])
 def test_what_may_be_null_may_also_be_missing(name: str, *, absent: bool) -> None:
-    record = rdv_record(**{name: None})
+    record = rdv_record(77, **{name: None})
     if absent:
         del record[name]
     rdv = read(record)
@@ -236,7 +236,7 @@ def test_any_json_is_read_or_unreadable(value: object) -> None:
 @given(st.sampled_from(sorted(rdv_record())), JSON)
 def test_any_json_in_any_field_of_an_rdv_is_read_or_unreadable(name: str, value: object) -> None:
     try:
-        rdv = read(rdv_record(**{name: value}))
+        rdv = read(rdv_record(77, **{name: value}))
     except Unreadable:
         assert name in ("id", "starts_at", "ends_at", "agents")
     else:
@@ -246,7 +246,7 @@ def test_any_json_in_any_field_of_an_rdv_is_read_or_unreadable(name: str, value:
 @given(st.sampled_from(sorted(absence_record())), JSON)
 def test_any_json_in_any_field_of_an_absence_is_read_or_unreadable(name: str, value: object) -> None:
     try:
-        absence = parsing.absence(absence_record(**{name: value}))
+        absence = parsing.absence(absence_record(412, **{name: value}))
     except Unreadable:
         assert name in ("id", "agent", "first_day", "end_day", "start_time", "end_time")
     else:
