@@ -1,0 +1,1 @@
+"""The append-only account of every remote write and observed change (`log`)."""

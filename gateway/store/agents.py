@@ -1,0 +1,80 @@
+"""Enrolled agents."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, Select, delete, insert, select, update
+
+from gateway.store.schema import linked_agent, linked_agent_source
+from gateway.store.upsert import upsert
+from gateway.sync.values import AgentState, CalendarRef, LinkedAgent
+
+
+def agents(connection: Connection, states: Collection[AgentState] | None) -> tuple[LinkedAgent, ...]:
+    query = select(linked_agent).order_by(linked_agent.c.agent_id)
+    sources = select(linked_agent_source)
+    if states is not None:
+        chosen = linked_agent.c.state.in_([state.value for state in states])
+        query = query.where(chosen)
+        sources = sources.join(linked_agent).where(chosen)
+    return _read(connection, query, sources)
+
+
+def agent(connection: Connection, agent_id: int) -> LinkedAgent | None:
+    found = _read(
+        connection,
+        select(linked_agent).where(linked_agent.c.agent_id == agent_id),
+        select(linked_agent_source).where(linked_agent_source.c.agent_id == agent_id),
+    )
+    return found[0] if found else None
+
+
+def put_agent(connection: Connection, agent: LinkedAgent) -> None:
+    row = {
+        "agent_id": agent.agent_id,
+        "zone": agent.zone.key,
+        "target_account": agent.target.account,
+        "target_calendar": agent.target.calendar,
+        "state": agent.state,
+        "first_run_approved": agent.first_run_approved,
+    }
+    upsert(connection, linked_agent, [row])
+    connection.execute(delete(linked_agent_source).where(linked_agent_source.c.agent_id == agent.agent_id))
+    sources = [
+        {"agent_id": agent.agent_id, "position": position, "account": ref.account, "calendar": ref.calendar}
+        for position, ref in enumerate(agent.sources)
+    ]
+    if sources:
+        connection.execute(insert(linked_agent_source), sources)
+
+
+def change_agent(connection: Connection, agent_id: int, **changes: object) -> bool:
+    """Set columns of one agent; False when there is no such agent."""
+    return connection.execute(_of(agent_id).values(**changes)).rowcount == 1
+
+
+def _of(agent_id: int) -> Any:
+    return update(linked_agent).where(linked_agent.c.agent_id == agent_id)
+
+
+def _read(connection: Connection, query: Select[Any], sources: Select[Any]) -> tuple[LinkedAgent, ...]:
+    refs: defaultdict[int, list[CalendarRef]] = defaultdict(list)
+    for agent_id, _, account, calendar in connection.execute(
+        sources.order_by(linked_agent_source.c.agent_id, linked_agent_source.c.position)
+    ):
+        refs[agent_id].append(CalendarRef(account, calendar))
+    return tuple(
+        LinkedAgent(
+            agent_id=agent_id,
+            zone=ZoneInfo(zone),
+            sources=tuple(refs[agent_id]),
+            target=CalendarRef(account, calendar),
+            state=AgentState(state),
+            first_run_approved=approved,
+        )
+        for agent_id, zone, account, calendar, state, approved in connection.execute(query)
+    )

@@ -1,0 +1,173 @@
+"""What both sides were last known to share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from sqlalchemy import Connection, Table, bindparam, delete, select, union, update
+
+from gateway.store.codec import dump_provenance, load_provenance
+from gateway.store.schema import agreed_copy, agreed_mirror, meta, pool_block, suppression
+from gateway.store.upsert import upsert
+from gateway.sync.values import (
+    AgreedCopy,
+    AgreedMirror,
+    BlockOrigin,
+    CalendarRef,
+    PoolBlock,
+    Suppression,
+)
+
+_HIGHEST_ABSENCE = "highest_absence_id"
+
+
+def copies(connection: Connection, agent_id: int) -> tuple[AgreedCopy, ...]:
+    rows = _of_agent(connection, agreed_copy, agent_id)
+    return tuple(
+        AgreedCopy(rdv_id, agent, CalendarRef(account, calendar), *rest)
+        for rdv_id, agent, account, calendar, *rest in rows
+    )
+
+
+def blocks(connection: Connection, agent_id: int) -> tuple[PoolBlock, ...]:
+    return tuple(
+        PoolBlock(id_, agent, start, end, load_provenance(provenance), BlockOrigin(origin), approved)
+        for id_, agent, start, end, provenance, origin, approved in _of_agent(connection, pool_block, agent_id)
+    )
+
+
+def mirrors(connection: Connection, agent_id: int) -> tuple[AgreedMirror, ...]:
+    rows = _of_agent(connection, agreed_mirror, agent_id)
+    return tuple(
+        AgreedMirror(id_, agent, CalendarRef(account, calendar), *rest) for id_, agent, account, calendar, *rest in rows
+    )
+
+
+def suppressions(connection: Connection, agent_id: int) -> tuple[Suppression, ...]:
+    return tuple(
+        Suppression(agent, next(iter(load_provenance(provenance))), *times)
+        for agent, provenance, *times in _of_agent(connection, suppression, agent_id)
+    )
+
+
+def mapped_absence_ids(connection: Connection) -> frozenset[int]:
+    return frozenset(connection.scalars(union(select(pool_block.c.absence_id), select(agreed_mirror.c.absence_id))))
+
+
+def copied_rdv_ids(connection: Connection) -> frozenset[int]:
+    return frozenset(connection.scalars(select(agreed_copy.c.rdv_id).distinct()))
+
+
+def highest_absence_id(connection: Connection) -> int:
+    return int(connection.scalar(select(meta.c.value).where(meta.c.name == _HIGHEST_ABSENCE)) or 0)
+
+
+def notice_absences(connection: Connection, ids: Collection[int]) -> None:
+    """Remember the highest absence id, also after its absence is forgotten."""
+    highest = max(ids, default=0)
+    if highest > highest_absence_id(connection):
+        upsert(connection, meta, [{"name": _HIGHEST_ABSENCE, "value": str(highest)}])
+
+
+def put_copy(connection: Connection, copy: AgreedCopy) -> None:
+    row = {
+        "rdv_id": copy.rdv_id,
+        "agent_id": copy.agent_id,
+        "account": copy.ref.account,
+        "calendar": copy.ref.calendar,
+        "href": copy.href,
+        "uid": copy.uid,
+        "asked_digest": copy.asked_digest,
+        "owned_digest": copy.owned_digest,
+        "notes_digest": copy.notes_digest,
+        "ends_at": copy.ends_at,
+        "put_back_on": copy.put_back_on,
+        "put_back_count": copy.put_back_count,
+    }
+    upsert(connection, agreed_copy, [row])
+
+
+def drop_copy(connection: Connection, rdv_id: int, agent_id: int) -> None:
+    connection.execute(delete(agreed_copy).where(agreed_copy.c.rdv_id == rdv_id, agreed_copy.c.agent_id == agent_id))
+
+
+def put_block(connection: Connection, block: PoolBlock) -> None:
+    notice_absences(connection, (block.absence_id,))
+    row = {
+        "absence_id": block.absence_id,
+        "agent_id": block.agent_id,
+        "starts_at": block.start,
+        "ends_at": block.end,
+        "provenance": dump_provenance(block.provenance),
+        "origin": block.origin.value,
+        "approved": block.approved,
+    }
+    upsert(connection, pool_block, [row])
+
+
+def drop_block(connection: Connection, absence_id: int) -> None:
+    connection.execute(delete(pool_block).where(pool_block.c.absence_id == absence_id))
+
+
+def approve_found_blocks(connection: Connection, agent_id: int) -> int:
+    return connection.execute(
+        update(pool_block)
+        .where(
+            pool_block.c.agent_id == agent_id,
+            pool_block.c.origin == BlockOrigin.FOUND.value,
+            pool_block.c.approved.is_(False),
+        )
+        .values(approved=True)
+    ).rowcount
+
+
+def put_mirror(connection: Connection, mirror: AgreedMirror) -> None:
+    notice_absences(connection, (mirror.absence_id,))
+    row = {
+        "absence_id": mirror.absence_id,
+        "agent_id": mirror.agent_id,
+        "account": mirror.ref.account,
+        "calendar": mirror.ref.calendar,
+        "href": mirror.href,
+        "uid": mirror.uid,
+        "starts_at": mirror.start,
+        "ends_at": mirror.end,
+        "recurring": mirror.recurring,
+        "asked_digest": mirror.asked_digest,
+        "title_digest": mirror.title_digest,
+        "times_digest": mirror.times_digest,
+    }
+    upsert(connection, agreed_mirror, [row])
+
+
+def drop_mirror(connection: Connection, absence_id: int) -> None:
+    connection.execute(delete(agreed_mirror).where(agreed_mirror.c.absence_id == absence_id))
+
+
+def add_suppressions(connection: Connection, added: Iterable[Suppression]) -> None:
+    upsert(connection, suppression, [_suppression_row(one) for one in added])
+
+
+def end_suppressions(connection: Connection, ended: Iterable[Suppression]) -> None:
+    rows = [{f"of_{name}": value for name, value in _suppression_row(one).items()} for one in ended]
+    if rows:
+        same = [column == bindparam(f"of_{column.name}") for column in suppression.c]
+        connection.execute(delete(suppression).where(*same), rows)
+
+
+def _suppression_row(one: Suppression) -> dict[str, object]:
+    return {
+        "agent_id": one.agent_id,
+        "provenance": dump_provenance((one.provenance,)),
+        "occurrence_start": one.occurrence_start,
+        "occurrence_end": one.occurrence_end,
+        "starts_at": one.start,
+        "ends_at": one.end,
+    }
+
+
+def _of_agent(connection: Connection, table: Table, agent_id: int) -> Any:
+    """Every column in the table's order, which is that of the value's fields."""
+    query = select(table).where(table.c.agent_id == agent_id)
+    return connection.execute(query.order_by(*table.primary_key))

@@ -1,0 +1,43 @@
+"""Column types that keep the two kinds of datetime apart, on any database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy.types import TypeDecorator
+
+Identifier = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers itself in SQLite
+"""Ids of RDV-Solidarités (64 bits) and our own."""
+
+
+class Instant(TypeDecorator[datetime]):
+    """An instant, kept in UTC, given back aware. A naive value is refused with `ValueError`."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant must be aware, this one is naive")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
+        if value is None:
+            return None
+        # SQLite has no zones: what it gives back is the UTC that was bound.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class WallClock(TypeDecorator[datetime]):
+    """A time of day at a place known elsewhere. An aware value is refused with `ValueError`."""
+
+    impl = DateTime(timezone=False)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - signature
+        if value is not None and value.tzinfo is not None:
+            raise ValueError("a wall-clock must be naive, this one is aware")
+        return value

@@ -1,0 +1,30 @@
+"""Migrations, run from the package's own files: no alembic.ini, no working directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection
+
+_SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def upgrade_connection(connection: Connection) -> None:
+    """Bring the schema to the newest revision, within the transaction of `connection`."""
+    command.upgrade(config(connection), "head")
+
+
+def downgrade_connection(connection: Connection, revision: str) -> None:
+    """Take the schema back to `revision`, within the transaction of `connection`."""
+    command.downgrade(config(connection), revision)
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration for the package's migrations; `connection` has its transaction begun."""
+    made = Config()
+    made.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    made.set_main_option("path_separator", "os")
+    made.attributes["connection"] = connection
+    return made

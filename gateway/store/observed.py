@@ -1,0 +1,288 @@
+"""What RDV-Solidarités was seen to hold: organisations, RDVs, absences."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, union, update
+
+from connectors.records import Absence, Rdv
+from gateway.keys import Keyring
+from gateway.store.agreed import notice_absences
+from gateway.store.codec import dump_json, dump_rdv, load_rdv
+from gateway.store.schema import (
+    agreed_copy,
+    observed_absence,
+    observed_rdv,
+    observed_rdv_agent,
+    organisation_state,
+    rdv_window,
+)
+from gateway.store.upsert import upsert
+from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
+from gateway.sync.values import Presence, SeenAbsence, SeenRdv
+
+_IDS_AT_ONCE = 1_000  # in one statement: every database takes as many parameters
+_PRESENT = Presence.PRESENT.value
+
+# --- organisations and windows -------------------------------------------------------------------------------
+
+
+def organisation_states(connection: Connection) -> dict[int, OrganisationState]:
+    return {
+        id_: OrganisationState(id_, name, frozenset(json.loads(agent_ids)), epoch)
+        for id_, name, agent_ids, epoch in connection.execute(
+            select(
+                organisation_state.c.id,
+                organisation_state.c.name,
+                organisation_state.c.agent_ids,
+                organisation_state.c.agents_epoch,
+            )
+        )
+    }
+
+
+def save_organisations(connection: Connection, states: Iterable[OrganisationState]) -> None:
+    rows = [
+        {
+            "id": state.id,
+            "name": state.name,
+            "agent_ids": dump_json(sorted(state.agent_ids)),
+            "agents_epoch": state.agents_epoch,
+        }
+        for state in states
+    ]
+    upsert(connection, organisation_state, rows)
+
+
+def rdv_windows(connection: Connection, organisation_id: int) -> tuple[StoredWindow, ...]:
+    query = select(rdv_window.c.starts_at, rdv_window.c.ends_at, rdv_window.c.read_at)
+    query = query.where(rdv_window.c.organisation_id == organisation_id)
+    return tuple(
+        StoredWindow(*row) for row in connection.execute(query.order_by(rdv_window.c.starts_at, rdv_window.c.ends_at))
+    )
+
+
+def save_rdv_windows(connection: Connection, organisation_id: int, windows: Iterable[StoredWindow]) -> None:
+    connection.execute(delete(rdv_window).where(rdv_window.c.organisation_id == organisation_id))
+    latest: dict[tuple[datetime, datetime], datetime] = {}
+    for one in windows:
+        latest[one.start, one.end] = max(one.read_at, latest.get((one.start, one.end), one.read_at))
+    rows = [
+        {"organisation_id": organisation_id, "starts_at": start, "ends_at": end, "read_at": read_at}
+        for (start, end), read_at in latest.items()
+    ]
+    if rows:
+        connection.execute(insert(rdv_window), rows)
+
+
+# --- RDVs ----------------------------------------------------------------------------------------------------
+
+
+def observed_rdvs(connection: Connection, organisation_id: int) -> tuple[ObservedRdv, ...]:
+    links = select(observed_rdv_agent.c.rdv_id, observed_rdv_agent.c.agent_id).join(observed_rdv)
+    agent_ids: defaultdict[int, list[int]] = defaultdict(list)
+    for rdv_id, agent_id in connection.execute(links.where(observed_rdv.c.organisation_id == organisation_id)):
+        agent_ids[rdv_id].append(agent_id)
+    query = select(
+        observed_rdv.c.id,
+        observed_rdv.c.starts_at_server,
+        observed_rdv.c.service_id,
+        observed_rdv.c.presence,
+        observed_rdv.c.missing_because,
+        observed_rdv.c.missing_readings,
+        observed_rdv.c.agents_epoch,
+        observed_rdv.c.digest,
+    ).where(observed_rdv.c.organisation_id == organisation_id)
+    return tuple(
+        ObservedRdv(id_, starts, service_id, frozenset(agent_ids[id_]), Presence(presence), because, *rest)
+        for id_, starts, service_id, presence, because, *rest in connection.execute(query.order_by(observed_rdv.c.id))
+    )
+
+
+def seen_rdvs(connection: Connection, keys: Keyring, agent_id: int) -> Iterator[SeenRdv]:
+    """RDVs observed with this agent, and those that the agent has an agreed copy of."""
+    concerned = union(
+        select(observed_rdv_agent.c.rdv_id).where(observed_rdv_agent.c.agent_id == agent_id),
+        select(agreed_copy.c.rdv_id).where(agreed_copy.c.agent_id == agent_id),
+    )
+    query = select(
+        observed_rdv.c.id, observed_rdv.c.content, observed_rdv.c.presence, observed_rdv.c.missing_because
+    ).where(observed_rdv.c.id.in_(concerned))
+    for id_, content, presence, because in connection.execute(query.order_by(observed_rdv.c.id)):
+        yield SeenRdv(load_rdv(keys.decrypt(content, _rdv_context(id_))), Presence(presence), because)
+
+
+def save_rdvs(
+    connection: Connection,
+    keys: Keyring,
+    rdvs: Sequence[Rdv],
+    *,
+    digests: Mapping[int, str],
+    agents_epoch: int,
+    read_at: datetime,
+) -> None:
+    """Those that are stored already with the same digest are not encrypted and written again."""
+    stored = _stored_rdvs(connection, [rdv.id for rdv in rdvs])
+    changed = [rdv for rdv in rdvs if rdv.id not in stored or stored[rdv.id][0] != digests[rdv.id]]
+    same = {rdv.id for rdv in rdvs}.difference(rdv.id for rdv in changed)
+    upsert(
+        connection,
+        observed_rdv,
+        [_rdv_row(keys, rdv, digests[rdv.id], agents_epoch=agents_epoch, read_at=read_at) for rdv in changed],
+    )
+    if changed:
+        connection.execute(
+            delete(observed_rdv_agent).where(observed_rdv_agent.c.rdv_id == bindparam("of_rdv")),
+            [{"of_rdv": rdv.id} for rdv in changed],
+        )
+        links = [{"rdv_id": rdv.id, "agent_id": agent_id} for rdv in changed for agent_id in set(rdv.agent_ids)]
+        if links:
+            connection.execute(insert(observed_rdv_agent), links)
+    seen_again = [rdv_id for rdv_id in same if stored[rdv_id][1:] != (_PRESENT, "", 0, agents_epoch)]
+    if seen_again:
+        connection.execute(
+            update(observed_rdv).where(observed_rdv.c.id == bindparam("of_rdv")),
+            [
+                {
+                    "of_rdv": rdv_id,
+                    "presence": _PRESENT,
+                    "missing_because": "",
+                    "missing_readings": 0,
+                    "agents_epoch": agents_epoch,
+                }
+                for rdv_id in seen_again
+            ],
+        )
+
+
+def save_rdv_missing(connection: Connection, rdv_id: int, *, readings: int, presence: Presence, because: str) -> None:
+    connection.execute(
+        update(observed_rdv)
+        .where(observed_rdv.c.id == rdv_id)
+        .values(missing_readings=readings, presence=presence.value, missing_because=because)
+    )
+
+
+def forget_rdvs(connection: Connection, ids: Collection[int]) -> None:
+    if ids:
+        connection.execute(
+            delete(observed_rdv).where(observed_rdv.c.id == bindparam("of_rdv")), [{"of_rdv": id_} for id_ in ids]
+        )
+
+
+def _stored_rdvs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str, str, int, int]]:
+    """By id: digest, presence, why missing, readings without it, epoch of the agent list."""
+    columns = observed_rdv.c
+    query = select(
+        columns.id,
+        columns.digest,
+        columns.presence,
+        columns.missing_because,
+        columns.missing_readings,
+        columns.agents_epoch,
+    )
+    return {
+        id_: (digest, presence, because, readings, epoch)
+        for some in _batches(ids)
+        for id_, digest, presence, because, readings, epoch in connection.execute(query.where(columns.id.in_(some)))
+    }
+
+
+def _rdv_row(keys: Keyring, rdv: Rdv, digest: str, *, agents_epoch: int, read_at: datetime) -> dict[str, object]:
+    return {
+        "id": rdv.id,
+        "organisation_id": rdv.organisation_id,
+        "starts_at_server": rdv.starts_at_server,
+        "service_id": rdv.service_id,
+        "presence": _PRESENT,
+        "missing_because": "",
+        "missing_readings": 0,
+        "agents_epoch": agents_epoch,
+        "digest": digest,
+        "read_at": read_at,
+        "content": keys.encrypt(dump_rdv(rdv), _rdv_context(rdv.id)),
+    }
+
+
+def _rdv_context(rdv_id: int) -> str:
+    return f"observed_rdv/content/{rdv_id}"
+
+
+# --- absences ------------------------------------------------------------------------------------------------
+
+_ABSENCE = (
+    observed_absence.c.id,
+    observed_absence.c.agent_id,
+    observed_absence.c.starts_at,
+    observed_absence.c.ends_at,
+    observed_absence.c.rrule,
+    observed_absence.c.title_digest,
+    observed_absence.c.presence,
+    observed_absence.c.missing_because,
+)
+
+
+def observed_absences(connection: Connection) -> dict[int, ObservedAbsence]:
+    return {
+        row[0]: ObservedAbsence(*row[:6], Presence(row[6]), row[7]) for row in connection.execute(select(*_ABSENCE))
+    }
+
+
+def seen_absences(connection: Connection, keys: Keyring, agent_id: int) -> Iterator[SeenAbsence]:
+    query = select(*_ABSENCE, observed_absence.c.title).where(observed_absence.c.agent_id == agent_id)
+    for id_, owner, starts, ends, rrule, _, presence, because, title in connection.execute(
+        query.order_by(observed_absence.c.id)
+    ):
+        text = keys.decrypt(title, _title_context(id_)).decode()
+        yield SeenAbsence(Absence(id_, owner, text, starts, ends, rrule), Presence(presence), because)
+
+
+def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Absence]) -> None:
+    """Those that are stored already as they are, and present, are not written again."""
+    notice_absences(connection, [absence.id for absence in absences])
+    stored: dict[int, tuple[object, ...]] = {
+        row[0]: tuple(row[1:])
+        for some in _batches([absence.id for absence in absences])
+        for row in connection.execute(select(*_ABSENCE).where(observed_absence.c.id.in_(some)))
+    }
+    rows: list[dict[str, object]] = []
+    for absence in absences:
+        title = absence.title.encode()
+        title_digest = keys.digest(title)
+        now = (absence.agent_id, absence.start, absence.end, absence.rrule, title_digest, _PRESENT, "")
+        if stored.get(absence.id) != now:
+            names = ("agent_id", "starts_at", "ends_at", "rrule", "title_digest", "presence", "missing_because")
+            row = dict(zip(names, now, strict=True))
+            rows.append(row | {"id": absence.id, "title": keys.encrypt(title, _title_context(absence.id))})
+    upsert(connection, observed_absence, rows)
+
+
+def save_absence_presence(connection: Connection, absence_id: int, presence: Presence, because: str) -> None:
+    connection.execute(
+        update(observed_absence)
+        .where(observed_absence.c.id == absence_id)
+        .values(presence=presence.value, missing_because=because)
+    )
+
+
+def forget_absences(connection: Connection, ids: Collection[int]) -> None:
+    if ids:
+        connection.execute(
+            delete(observed_absence).where(observed_absence.c.id == bindparam("of_absence")),
+            [{"of_absence": id_} for id_ in ids],
+        )
+
+
+def _title_context(absence_id: int) -> str:
+    return f"observed_absence/title/{absence_id}"
+
+
+def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
+    rest = iter(ids)
+    while some := list(islice(rest, _IDS_AT_ONCE)):
+        yield some

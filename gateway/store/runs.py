@@ -1,0 +1,107 @@
+"""Runs, what each left for each agent, and where agents stand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from connectors.errors import OurBug
+from gateway.store.codec import dump_json, dump_problems, load_problems, load_requests
+from gateway.store.schema import agent_run, hold, intent, linked_agent, run
+from gateway.store.upsert import upsert
+from gateway.store.values import AgentStatus, RunRow
+from gateway.sync.values import AgentReport, AgentState, RunReport
+
+_RUN = (
+    run.c.run_id,
+    run.c.started_at,
+    run.c.finished_at,
+    run.c.dry_run,
+    run.c.agents,
+    run.c.done,
+    run.c.held,
+    run.c.set_aside,
+    run.c.conflicts,
+    run.c.unsettled,
+    run.c.problems,
+    run.c.requests,
+)
+
+
+def runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
+    query = select(*_RUN).order_by(run.c.started_at.desc(), run.c.run_id.desc()).limit(limit)
+    rows = ((*row[:-2], load_problems(row.problems), load_requests(row.requests)) for row in connection.execute(query))
+    return tuple(RunRow(*values) for values in rows)
+
+
+def start_run(connection: Connection, run_id: str, *, at: datetime, dry_run: bool) -> None:
+    row: dict[str, object] = {"run_id": run_id, "started_at": at, "dry_run": dry_run}
+    counts = ("agents", "done", "held", "set_aside", "conflicts", "unsettled")
+    connection.execute(insert(run), row | dict.fromkeys(counts, 0) | {"problems": "[]", "requests": "[]"})
+
+
+def finish_run(connection: Connection, report: RunReport, *, at: datetime) -> None:
+    agents = report.agents
+    changed = connection.execute(
+        update(run).where(run.c.run_id == report.run_id),
+        {
+            "finished_at": at,
+            "agents": len(agents),
+            "done": sum(len(one.done) for one in agents),
+            "held": sum(len(one.held) for one in agents),
+            "set_aside": sum(len(one.set_aside) for one in agents),
+            "conflicts": sum(len(one.conflicts) for one in agents),
+            "unsettled": sum(one.unsettled for one in agents),
+            "problems": dump_problems(report.problems),
+            "requests": dump_json(report.requests),
+        },
+    )
+    if changed.rowcount != 1:
+        raise OurBug(f"run {report.run_id} was never started", system="database")
+
+
+def save_agent_result(
+    connection: Connection, report: AgentReport, *, run_id: str, at: datetime, complete: bool
+) -> None:
+    row: dict[str, object] = {
+        "agent_id": report.agent_id,
+        "run_id": run_id,
+        "ended_at": at,
+        "set_aside": len(report.set_aside),
+        "problem": dump_problems(report.problems[:1]) if report.problems else None,
+    }
+    # Without it the instant of the last complete run stays.
+    upsert(connection, agent_run, [row | {"complete_at": at} if complete else row])
+
+
+def agent_status(connection: Connection) -> tuple[AgentStatus, ...]:
+    held = select(hold.c.agent_id, func.count().label("n")).group_by(hold.c.agent_id).subquery()
+    pending = (
+        select(intent.c.agent_id, func.count().label("n"))
+        .where(intent.c.outcome.is_(None))
+        .group_by(intent.c.agent_id)
+        .subquery()
+    )
+    query = (
+        select(
+            linked_agent.c.agent_id,
+            linked_agent.c.state,
+            agent_run.c.complete_at,
+            agent_run.c.run_id,
+            agent_run.c.problem,
+            func.coalesce(held.c.n, 0),
+            func.coalesce(agent_run.c.set_aside, 0),
+            func.coalesce(pending.c.n, 0),
+        )
+        .outerjoin(agent_run, agent_run.c.agent_id == linked_agent.c.agent_id)
+        .outerjoin(held, held.c.agent_id == linked_agent.c.agent_id)
+        .outerjoin(pending, pending.c.agent_id == linked_agent.c.agent_id)
+        .order_by(linked_agent.c.agent_id)
+    )
+    return tuple(
+        AgentStatus(
+            agent_id, AgentState(state), complete_at, run_id, load_problems(problem)[0] if problem else None, *n
+        )
+        for agent_id, state, complete_at, run_id, problem, *n in connection.execute(query)
+    )

@@ -1,0 +1,377 @@
+"""Tables. The migrations make them; a test says that both agree.
+
+Clear columns hold ids, times, digests and states only. What is personal is in the columns of type `LargeBinary`,
+each encrypted for its table, column and row.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from gateway.store.columns import Identifier, Instant, WallClock
+from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
+
+REVISION = "0001"
+"""The migration that this code works with."""
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+
+def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
+    allowed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({allowed})", name=column)
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _agent(*, on_delete: str | None = None) -> Column[int]:
+    return Column("agent_id", Identifier, ForeignKey("linked_agent.agent_id", ondelete=on_delete), nullable=False)
+
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+secret = Table(
+    "secret",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("data", LargeBinary, nullable=False),
+)
+
+# --- agents --------------------------------------------------------------------------------------------------
+
+linked_agent = Table(
+    "linked_agent",
+    metadata,
+    Column("agent_id", Identifier, primary_key=True, autoincrement=False),
+    Column("zone", Text, nullable=False),
+    Column("target_account", Text, nullable=False),
+    Column("target_calendar", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("first_run_approved", Boolean, nullable=False),
+    _one_of("state", AgentState),
+)
+
+linked_agent_source = Table(
+    "linked_agent_source",
+    metadata,
+    _agent(on_delete="CASCADE"),
+    Column("position", Integer, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    PrimaryKeyConstraint("agent_id", "position"),
+    UniqueConstraint("agent_id", "account", "calendar"),
+)
+
+# --- observed ------------------------------------------------------------------------------------------------
+
+calendar_state = Table(
+    "calendar_state",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("cursor", Text),
+    Column("mark", Text, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    UniqueConstraint("account", "calendar"),
+)
+
+observed_event = Table(
+    "observed_event",
+    metadata,
+    Column("calendar_id", Identifier, ForeignKey("calendar_state.id", ondelete="CASCADE"), nullable=False),
+    Column("href", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("raw_digest", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("marker", Text),
+    Column("native", Boolean, nullable=False),
+    Column("times", Text),
+    _text("set_aside"),
+    _text("owned_digest"),
+    _text("times_digest"),
+    _text("title_digest"),
+    _text("notes_digest"),
+    PrimaryKeyConstraint("calendar_id", "href"),
+    sqlite_with_rowid=False,  # the items of a calendar lie together
+)
+
+organisation_state = Table(
+    "organisation_state",
+    metadata,
+    Column("id", Identifier, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("agent_ids", Text, nullable=False),  # JSON, ascending
+    Column("agents_epoch", Integer, nullable=False),
+)
+
+rdv_window = Table(
+    "rdv_window",
+    metadata,
+    Column("organisation_id", Identifier, nullable=False),
+    Column("starts_at", Instant, nullable=False),
+    Column("ends_at", Instant, nullable=False),
+    Column("read_at", Instant, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "starts_at", "ends_at"),
+    CheckConstraint("starts_at <= ends_at", name="order"),
+)
+
+observed_rdv = Table(
+    "observed_rdv",
+    metadata,
+    Column("id", Identifier, primary_key=True, autoincrement=False),
+    Column("organisation_id", Identifier, nullable=False, index=True),
+    Column("starts_at_server", Instant, nullable=False),
+    Column("service_id", Identifier),
+    Column("presence", Text, nullable=False),
+    _text("missing_because"),
+    Column("missing_readings", Integer, nullable=False),
+    Column("agents_epoch", Integer, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("read_at", Instant, nullable=False),  # of the reading that brought this content
+    Column("content", LargeBinary, nullable=False),  # the whole record
+    _one_of("presence", Presence),
+    CheckConstraint("missing_readings >= 0", name="missing_readings"),
+)
+
+observed_rdv_agent = Table(
+    "observed_rdv_agent",
+    metadata,
+    Column("rdv_id", Identifier, ForeignKey("observed_rdv.id", ondelete="CASCADE"), nullable=False),
+    Column("agent_id", Identifier, nullable=False, index=True),  # enrolled or not
+    PrimaryKeyConstraint("rdv_id", "agent_id"),
+    sqlite_with_rowid=False,
+)
+
+observed_absence = Table(
+    "observed_absence",
+    metadata,
+    Column("id", Identifier, primary_key=True, autoincrement=False),
+    Column("agent_id", Identifier, nullable=False, index=True),
+    Column("starts_at", WallClock, nullable=False),
+    Column("ends_at", WallClock, nullable=False),
+    Column("rrule", Text),
+    Column("title_digest", Text, nullable=False),
+    Column("title", LargeBinary, nullable=False),
+    Column("presence", Text, nullable=False),
+    _text("missing_because"),
+    _one_of("presence", Presence),
+)
+
+# --- agreed --------------------------------------------------------------------------------------------------
+
+agreed_copy = Table(
+    "agreed_copy",
+    metadata,
+    Column("rdv_id", Identifier, nullable=False),
+    _agent(),
+    Column("account", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("href", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    _text("asked_digest"),
+    _text("owned_digest"),
+    _text("notes_digest"),
+    Column("ends_at", Instant, nullable=False),
+    Column("put_back_on", Date),
+    Column("put_back_count", Integer, nullable=False),
+    PrimaryKeyConstraint("rdv_id", "agent_id"),
+    UniqueConstraint("account", "calendar", "href"),
+    Index(None, "agent_id"),
+)
+
+pool_block = Table(
+    "pool_block",
+    metadata,
+    Column("absence_id", Identifier, primary_key=True, autoincrement=False),
+    _agent(),
+    Column("starts_at", WallClock, nullable=False),
+    Column("ends_at", WallClock, nullable=False),
+    Column("provenance", Text, nullable=False),  # JSON, sorted
+    Column("origin", Text, nullable=False),
+    Column("approved", Boolean, nullable=False),
+    _one_of("origin", BlockOrigin),
+    Index(None, "agent_id"),
+)
+
+agreed_mirror = Table(
+    "agreed_mirror",
+    metadata,
+    Column("absence_id", Identifier, primary_key=True, autoincrement=False),
+    _agent(),
+    Column("account", Text, nullable=False),
+    Column("calendar", Text, nullable=False),
+    Column("href", Text, nullable=False),
+    Column("uid", Text, nullable=False),
+    Column("starts_at", WallClock, nullable=False),
+    Column("ends_at", WallClock, nullable=False),
+    Column("recurring", Boolean, nullable=False),
+    _text("asked_digest"),
+    _text("title_digest"),
+    _text("times_digest"),
+    UniqueConstraint("account", "calendar", "href"),
+    Index(None, "agent_id"),
+)
+
+suppression = Table(
+    "suppression",
+    metadata,
+    _agent(),
+    Column("provenance", Text, nullable=False),  # JSON
+    Column("occurrence_start", WallClock, nullable=False),
+    Column("occurrence_end", WallClock, nullable=False),
+    Column("starts_at", WallClock, nullable=False),
+    Column("ends_at", WallClock, nullable=False),
+    PrimaryKeyConstraint("agent_id", "provenance", "occurrence_start", "occurrence_end", "starts_at", "ends_at"),
+)
+
+# --- work ----------------------------------------------------------------------------------------------------
+# Run ids are not foreign keys: a run's row may be purged before what it left.
+
+intent = Table(
+    "intent",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    _agent(),
+    Column("digest", Text, nullable=False),  # of the operation
+    Column("opened_at", Instant, nullable=False),
+    Column("highest_absence_id", Identifier, nullable=False),
+    Column("sent", Boolean, nullable=False),
+    Column("outcome", Text),  # NULL: open
+    Column("operation", LargeBinary),  # erased when it closes
+    CheckConstraint("outcome IS NULL OR operation IS NULL", name="erased"),
+    Index(
+        "ix_intent_open",
+        "agent_id",
+        sqlite_where=text("outcome IS NULL"),
+        postgresql_where=text("outcome IS NULL"),
+    ),
+    sqlite_autoincrement=True,  # an id never names two intents
+)
+
+hold = Table(
+    "hold",
+    metadata,
+    _agent(),
+    Column("digest", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("op_class", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("explanation", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("rdv_id", Identifier),
+    Column("absence_id", Identifier),
+    _text("href"),
+    Column("at_time", WallClock, nullable=False),
+    PrimaryKeyConstraint("agent_id", "digest"),
+    _one_of("op_class", OperationClass),
+    _one_of("reason", HoldReason),
+    _one_of("side", Side),
+    _one_of("action", Action),
+    _one_of("kind", ObjectKind),
+)
+
+approval = Table(
+    "approval",
+    metadata,
+    _agent(),
+    Column("digest", Text, nullable=False),
+    Column("approved_at", Instant, nullable=False),
+    Column("approved_by", Text, nullable=False),
+    PrimaryKeyConstraint("agent_id", "digest"),
+)
+
+run = Table(
+    "run",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("started_at", Instant, nullable=False, index=True),
+    Column("finished_at", Instant),
+    Column("dry_run", Boolean, nullable=False),
+    Column("agents", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("set_aside", Integer, nullable=False),
+    Column("conflicts", Integer, nullable=False),
+    Column("unsettled", Integer, nullable=False),
+    Column("problems", Text, nullable=False),  # JSON
+    Column("requests", Text, nullable=False),  # JSON
+)
+
+agent_run = Table(
+    "agent_run",
+    metadata,
+    Column("agent_id", Identifier, ForeignKey("linked_agent.agent_id"), primary_key=True, autoincrement=False),
+    Column("run_id", Text, nullable=False),
+    Column("ended_at", Instant, nullable=False),
+    Column("complete_at", Instant),  # end of the last run that was proven complete
+    Column("set_aside", Integer, nullable=False),
+    Column("problem", Text),  # JSON
+)
+
+# --- journal -------------------------------------------------------------------------------------------------
+# Append-only: triggers refuse every UPDATE, and every DELETE of an entry. The pre-images are apart, so that a
+# person's content can be erased one day and the journal stay whole.
+
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("agent_id", Identifier),
+    Column("side", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("object", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("fields", Text, nullable=False),  # JSON, names only
+    Column("before_digest", Text, nullable=False),  # keyed, of the pre-image; "" if there was none
+    Column("after_digest", Text, nullable=False),
+    Index(None, "agent_id", "id"),
+    Index(None, "run_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+journal_content = Table(
+    "journal_content",
+    metadata,
+    Column("journal_id", Identifier, ForeignKey("journal.id"), primary_key=True, autoincrement=False),
+    Column("before", LargeBinary, nullable=False),
+)

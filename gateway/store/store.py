@@ -1,0 +1,182 @@
+"""What the gateway remembers, read. Each call sees the committed state of one instant; within a transaction of the
+same thread, what that transaction wrote too."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+from connectors.errors import OurBug
+from gateway.journal import log
+from gateway.store import agents, agreed, calendars, observed, runs, secret, work
+from gateway.store.database import Database
+from gateway.store.transaction import Transaction
+from gateway.store.values import (
+    AgentStatus,
+    CalendarState,
+    HoldRow,
+    JournalRow,
+    KnownItem,
+    ObservedAbsence,
+    ObservedRdv,
+    OrganisationState,
+    RunRow,
+    StoredWindow,
+)
+from gateway.sync.values import AgentState, AgentView, CalendarRef, LinkedAgent, OpenIntent
+
+
+class Store:
+    """Reads, and opens transactions. Thread-safe.
+
+    Every method may raise `RetryLater` or `ITMustAct` (the database cannot be used) and, where something is
+    decrypted, `Undecipherable`.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._keys = database.keys
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """One unit of change: committed when the block ends, undone when it raises anything.
+
+        Transactions of all threads take turns: no remote call, no waiting inside. They do not nest (`OurBug`).
+        """
+        with self._database.write() as connection:
+            yield Transaction(connection, self._keys)
+
+    # --- agents ----------------------------------------------------------------------------------------------
+
+    def agents(self, states: Collection[AgentState] | None = None) -> tuple[LinkedAgent, ...]:
+        """Enrolled agents by id; only those in `states` when it is given."""
+        with self._database.read() as connection:
+            return agents.agents(connection, states)
+
+    def agent(self, agent_id: int) -> LinkedAgent | None:
+        """One enrolled agent."""
+        with self._database.read() as connection:
+            return agents.agent(connection, agent_id)
+
+    def agent_view(self, agent_id: int) -> AgentView:
+        """All that a plan for this agent is made of. Raises `OurBug` when the agent is not enrolled.
+
+        `events`: of all the agent's calendars. `rdvs`: observed with this agent, or with an agreed copy of theirs.
+        """
+        with self._database.read() as connection:
+            agent = agents.agent(connection, agent_id)
+            if agent is None:
+                raise OurBug(f"agent {agent_id} is not enrolled", system="database")
+            return AgentView(
+                agent=agent,
+                events=tuple(calendars.seen_events(connection, agent.calendars)),
+                rdvs=tuple(observed.seen_rdvs(connection, self._keys, agent_id)),
+                absences=tuple(observed.seen_absences(connection, self._keys, agent_id)),
+                copies=agreed.copies(connection, agent_id),
+                blocks=agreed.blocks(connection, agent_id),
+                mirrors=agreed.mirrors(connection, agent_id),
+                suppressions=agreed.suppressions(connection, agent_id),
+                open_intents=work.open_intents(connection, self._keys, agent_id),
+            )
+
+    def agent_status(self) -> tuple[AgentStatus, ...]:
+        """Where each enrolled agent stands, by id."""
+        with self._database.read() as connection:
+            return runs.agent_status(connection)
+
+    # --- observed --------------------------------------------------------------------------------------------
+
+    def calendar_state(self, ref: CalendarRef) -> CalendarState | None:
+        """How far this calendar was read; None: never."""
+        with self._database.read() as connection:
+            return calendars.state(connection, ref)
+
+    def known_items(self, ref: CalendarRef) -> dict[str, KnownItem]:
+        """By href, what is known of each item of this calendar."""
+        with self._database.read() as connection:
+            return calendars.known_items(connection, ref)
+
+    def organisation_states(self) -> dict[int, OrganisationState]:
+        """By organisation id."""
+        with self._database.read() as connection:
+            return observed.organisation_states(connection)
+
+    def rdv_windows(self, organisation_id: int) -> tuple[StoredWindow, ...]:
+        """The windows of this organisation that were read, by start."""
+        with self._database.read() as connection:
+            return observed.rdv_windows(connection, organisation_id)
+
+    def observed_rdvs(self, organisation_id: int) -> tuple[ObservedRdv, ...]:
+        """RDVs of this organisation by id, without decrypting them."""
+        with self._database.read() as connection:
+            return observed.observed_rdvs(connection, organisation_id)
+
+    def observed_absences(self) -> dict[int, ObservedAbsence]:
+        """Absences of all agents by id, without decrypting titles."""
+        with self._database.read() as connection:
+            return observed.observed_absences(connection)
+
+    # --- agreed ----------------------------------------------------------------------------------------------
+
+    def mapped_absence_ids(self) -> frozenset[int]:
+        """Absences that are in a pool or mirrored."""
+        with self._database.read() as connection:
+            return agreed.mapped_absence_ids(connection)
+
+    def copied_rdv_ids(self) -> frozenset[int]:
+        """RDVs of which an agent has a copy."""
+        with self._database.read() as connection:
+            return agreed.copied_rdv_ids(connection)
+
+    def highest_absence_id(self) -> int:
+        """The highest absence id ever observed, created or mirrored; 0 before the first."""
+        with self._database.read() as connection:
+            return agreed.highest_absence_id(connection)
+
+    # --- work ------------------------------------------------------------------------------------------------
+
+    def open_intents(self, agent_id: int | None = None) -> tuple[OpenIntent, ...]:
+        """Writes without an outcome, oldest first; of one agent, or of all."""
+        with self._database.read() as connection:
+            return work.open_intents(connection, self._keys, agent_id)
+
+    def holds(self, agent_id: int | None = None) -> tuple[HoldRow, ...]:
+        """What waits for a person, by agent and by the time concerned."""
+        with self._database.read() as connection:
+            return work.holds(connection, agent_id)
+
+    def approvals(self, agent_id: int) -> frozenset[str]:
+        """Digests of operations that a person approved and that are not done yet."""
+        with self._database.read() as connection:
+            return work.approvals(connection, agent_id)
+
+    def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
+        """The last runs, newest first."""
+        with self._database.read() as connection:
+            return runs.runs(connection, limit)
+
+    def journal(
+        self,
+        *,
+        agent_id: int | None = None,
+        run_id: str | None = None,
+        limit: int = 100,
+        before_id: int | None = None,
+        with_content: bool = False,
+    ) -> tuple[JournalRow, ...]:
+        """Entries, newest first, older than `before_id`. `before` is decrypted only `with_content`, else None."""
+        with self._database.read() as connection:
+            return log.read(
+                connection,
+                self._keys,
+                agent_id=agent_id,
+                run_id=run_id,
+                limit=limit,
+                before_id=before_id,
+                with_content=with_content,
+            )
+
+    def secret(self, name: str) -> bytes | None:
+        """What `put_secret` kept under this name."""
+        with self._database.read() as connection:
+            return secret.secret(connection, self._keys, name)

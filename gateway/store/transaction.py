@@ -1,0 +1,206 @@
+"""One unit of change. Nothing here commits: the block that `Store.transaction` opened does."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connectors.errors import OurBug
+from connectors.records import Absence, Rdv
+from gateway.journal import log
+from gateway.keys import Keyring
+from gateway.store import agents, agreed, calendars, observed, runs, secret, work
+from gateway.store.values import CalendarState, OrganisationState, StoredWindow
+from gateway.sync.values import (
+    AgentReport,
+    AgentState,
+    AgreedCopy,
+    AgreedMirror,
+    CalendarRef,
+    Held,
+    JournalEntry,
+    LinkedAgent,
+    OpenIntent,
+    Operation,
+    PoolBlock,
+    Presence,
+    RunReport,
+    SeenEvent,
+    Suppression,
+)
+
+
+class Transaction:
+    """Writes within one transaction. Used by the thread that opened it, until its block ends.
+
+    `put_…` and `save_…` make a row what is given, whether it was there or not. `drop_…` and `forget_…` of what is
+    not there do nothing. Datetimes `at` and `read_at` are instants.
+    """
+
+    def __init__(self, connection: Connection, keys: Keyring) -> None:
+        self._connection = connection
+        self._keys = keys
+
+    # --- agents ----------------------------------------------------------------------------------------------
+
+    def put_agent(self, agent: LinkedAgent) -> None:
+        """Enrol an agent, or change all that is said of them."""
+        agents.put_agent(self._connection, agent)
+
+    def set_agent_state(self, agent_id: int, state: AgentState) -> None:
+        """Raises `OurBug` when the agent is not enrolled."""
+        self._change_agent(agent_id, state=state.value)
+
+    def set_first_run_approved(self, agent_id: int) -> None:
+        """Raises `OurBug` when the agent is not enrolled."""
+        self._change_agent(agent_id, first_run_approved=True)
+
+    def _change_agent(self, agent_id: int, **changes: object) -> None:
+        if not agents.change_agent(self._connection, agent_id, **changes):
+            raise OurBug(f"agent {agent_id} is not enrolled", system="database")
+
+    # --- observed: calendars ---------------------------------------------------------------------------------
+
+    def save_calendar_reading(
+        self,
+        ref: CalendarRef,
+        *,
+        events: Sequence[SeenEvent],
+        gone: Collection[str],
+        cursor: str | None,
+        mark: str,
+        read_at: datetime,
+    ) -> None:
+        """One reading: the events that are new or changed, the hrefs proven gone, and how far it got."""
+        state = CalendarState(cursor, mark, read_at)
+        calendars.save_reading(self._connection, ref, events=events, gone=gone, state=state)
+
+    def save_event(self, event: SeenEvent) -> None:
+        """One event as re-read after our own write. Raises `OurBug` when its calendar was never read."""
+        calendars.save_event(self._connection, event)
+
+    def drop_event(self, ref: CalendarRef, href: str) -> None:
+        """One event that is proven gone."""
+        calendars.drop_event(self._connection, ref, href)
+
+    # --- observed: RDV-Solidarités ---------------------------------------------------------------------------
+
+    def save_organisations(self, states: Iterable[OrganisationState]) -> None:
+        """Those that are not named stay."""
+        observed.save_organisations(self._connection, states)
+
+    def save_rdv_windows(self, organisation_id: int, windows: Iterable[StoredWindow]) -> None:
+        """These replace all windows of the organisation. Of equal windows the latest reading counts."""
+        observed.save_rdv_windows(self._connection, organisation_id, windows)
+
+    def save_rdvs(
+        self, rdvs: Sequence[Rdv], *, digests: Mapping[int, str], agents_epoch: int, read_at: datetime
+    ) -> None:
+        """RDVs that were read: PRESENT, missing from no reading.
+
+        `digests`: by RDV id, keyed, of the whole record: one that is stored with the same is not written again.
+        """
+        observed.save_rdvs(
+            self._connection, self._keys, rdvs, digests=digests, agents_epoch=agents_epoch, read_at=read_at
+        )
+
+    def save_rdv_missing(self, rdv_id: int, *, readings: int, presence: Presence, because: str) -> None:
+        """An RDV that `readings` complete readings in a row did not hold, and what is made of it."""
+        observed.save_rdv_missing(self._connection, rdv_id, readings=readings, presence=presence, because=because)
+
+    def forget_rdvs(self, ids: Collection[int]) -> None:
+        """Remove RDVs from what is observed. Copies of them stay agreed."""
+        observed.forget_rdvs(self._connection, ids)
+
+    def save_absences(self, upserts: Sequence[Absence]) -> None:
+        """Absences that were read: PRESENT. One that is stored already as it is, is not written again."""
+        observed.save_absences(self._connection, self._keys, upserts)
+
+    def save_absence_presence(self, absence_id: int, presence: Presence, because: str) -> None:
+        """What is made of an absence that a listing did not hold."""
+        observed.save_absence_presence(self._connection, absence_id, presence, because)
+
+    def forget_absences(self, ids: Collection[int]) -> None:
+        """Remove absences from what is observed. Their blocks and mirrors stay agreed."""
+        observed.forget_absences(self._connection, ids)
+
+    # --- agreed ----------------------------------------------------------------------------------------------
+
+    def put_copy(self, copy: AgreedCopy) -> None:
+        agreed.put_copy(self._connection, copy)
+
+    def drop_copy(self, rdv_id: int, agent_id: int) -> None:
+        agreed.drop_copy(self._connection, rdv_id, agent_id)
+
+    def put_block(self, block: PoolBlock) -> None:
+        agreed.put_block(self._connection, block)
+
+    def drop_block(self, absence_id: int) -> None:
+        agreed.drop_block(self._connection, absence_id)
+
+    def approve_found_blocks(self, agent_id: int) -> int:
+        """Let the gateway change the agent's blocks that a person had typed; how many that concerns."""
+        return agreed.approve_found_blocks(self._connection, agent_id)
+
+    def put_mirror(self, mirror: AgreedMirror) -> None:
+        agreed.put_mirror(self._connection, mirror)
+
+    def drop_mirror(self, absence_id: int) -> None:
+        agreed.drop_mirror(self._connection, absence_id)
+
+    def add_suppressions(self, added: Iterable[Suppression]) -> None:
+        agreed.add_suppressions(self._connection, added)
+
+    def end_suppressions(self, ended: Iterable[Suppression]) -> None:
+        agreed.end_suppressions(self._connection, ended)
+
+    # --- work ------------------------------------------------------------------------------------------------
+
+    def open_intent(self, run_id: str, operation: Operation, *, highest_absence_id: int, at: datetime) -> OpenIntent:
+        """Commit to a remote write before it is sent."""
+        return work.open_intent(
+            self._connection, self._keys, run_id, operation, highest_absence_id=highest_absence_id, at=at
+        )
+
+    def mark_intent_sent(self, intent_id: int) -> None:
+        """From here on the write may have happened. Raises `OurBug` when the intent is not open."""
+        work.mark_intent_sent(self._connection, intent_id)
+
+    def close_intent(self, intent_id: int, outcome: str) -> None:
+        """Record how it ended and erase the operation. Raises `OurBug` when the intent is not open."""
+        work.close_intent(self._connection, intent_id, outcome)
+
+    def replace_holds(self, agent_id: int, held: Sequence[Held], *, run_id: str, at: datetime) -> None:
+        """These are all the agent's holds now. One that was held already keeps its `since`."""
+        work.replace_holds(self._connection, agent_id, held, run_id=run_id, at=at)
+
+    def approve(self, agent_id: int, digests: Collection[str], *, at: datetime, by: str) -> None:
+        """A person lets these operations (`Operation.digest`) pass."""
+        work.approve(self._connection, agent_id, digests, at=at, by=by)
+
+    def consume_approval(self, agent_id: int, digest: str) -> bool:
+        """Use an approval up; False when there was none."""
+        return work.consume_approval(self._connection, agent_id, digest)
+
+    # --- runs, journal, secrets ------------------------------------------------------------------------------
+
+    def start_run(self, run_id: str, *, at: datetime, dry_run: bool = False) -> None:
+        runs.start_run(self._connection, run_id, at=at, dry_run=dry_run)
+
+    def finish_run(self, report: RunReport, *, at: datetime) -> None:
+        """Keep a run's numbers. Raises `OurBug` when it was never started."""
+        runs.finish_run(self._connection, report, at=at)
+
+    def save_agent_result(self, report: AgentReport, *, run_id: str, at: datetime, complete: bool) -> None:
+        """What a run left for one agent. `complete`: all that concerns the agent was proven read and done."""
+        runs.save_agent_result(self._connection, report, run_id=run_id, at=at, complete=complete)
+
+    def journal(self, entry: JournalEntry) -> int:
+        """Add an entry; its number. There is no way to change or remove one."""
+        return log.append(self._connection, self._keys, entry)
+
+    def put_secret(self, name: str, data: bytes) -> None:
+        """Keep a secret under a name, encrypted."""
+        secret.put_secret(self._connection, self._keys, name, data)

@@ -1,0 +1,160 @@
+"""Work in progress: intents, holds, approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from connectors.errors import OurBug
+from gateway.keys import Keyring
+from gateway.store.codec import dump_operation, load_operation
+from gateway.store.schema import approval, hold, intent
+from gateway.store.upsert import upsert
+from gateway.store.values import HoldRow
+from gateway.sync.values import (
+    Action,
+    Held,
+    HoldReason,
+    ObjectKind,
+    OpenIntent,
+    Operation,
+    OperationClass,
+    Side,
+)
+
+_HOLD = (
+    hold.c.agent_id,
+    hold.c.digest,
+    hold.c.op_class,
+    hold.c.reason,
+    hold.c.explanation,
+    hold.c.since,
+    hold.c.side,
+    hold.c.action,
+    hold.c.kind,
+    hold.c.rdv_id,
+    hold.c.absence_id,
+    hold.c.href,
+    hold.c.at_time,
+)
+
+# --- intents -------------------------------------------------------------------------------------------------
+
+
+def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) -> tuple[OpenIntent, ...]:
+    query = select(
+        intent.c.id, intent.c.run_id, intent.c.operation, intent.c.opened_at, intent.c.highest_absence_id, intent.c.sent
+    ).where(intent.c.outcome.is_(None))
+    if agent_id is not None:
+        query = query.where(intent.c.agent_id == agent_id)
+    return tuple(
+        OpenIntent(id_, run_id, load_operation(keys.decrypt(sealed, _context(id_))), *rest)
+        for id_, run_id, sealed, *rest in connection.execute(query.order_by(intent.c.id))
+    )
+
+
+def open_intent(
+    connection: Connection, keys: Keyring, run_id: str, operation: Operation, *, highest_absence_id: int, at: datetime
+) -> OpenIntent:
+    row = {
+        "run_id": run_id,
+        "agent_id": operation.agent_id,
+        "digest": operation.digest,
+        "opened_at": at,
+        "highest_absence_id": highest_absence_id,
+        "sent": False,
+    }
+    (intent_id,) = connection.execute(insert(intent), row).inserted_primary_key or (0,)
+    # Encrypted for its row, whose id is known only now.
+    sealed = keys.encrypt(dump_operation(operation), _context(intent_id))
+    connection.execute(update(intent).where(intent.c.id == intent_id).values(operation=sealed))
+    return OpenIntent(intent_id, run_id, operation, at, highest_absence_id)
+
+
+def mark_intent_sent(connection: Connection, intent_id: int) -> None:
+    _change_open(connection, intent_id, sent=True)
+
+
+def close_intent(connection: Connection, intent_id: int, outcome: str) -> None:
+    _change_open(connection, intent_id, outcome=outcome, operation=None)
+
+
+def _change_open(connection: Connection, intent_id: int, **values: object) -> None:
+    still_open = (intent.c.id == intent_id, intent.c.outcome.is_(None))
+    if connection.execute(update(intent).where(*still_open).values(**values)).rowcount != 1:
+        raise OurBug(f"intent {intent_id} is not open", system="database")
+
+
+def _context(intent_id: int) -> str:
+    return f"intent/operation/{intent_id}"
+
+
+# --- holds and approvals -------------------------------------------------------------------------------------
+
+
+def holds(connection: Connection, agent_id: int | None) -> tuple[HoldRow, ...]:
+    query = select(*_HOLD).order_by(hold.c.agent_id, hold.c.at_time, hold.c.digest)
+    if agent_id is not None:
+        query = query.where(hold.c.agent_id == agent_id)
+    return tuple(
+        HoldRow(
+            agent, digest, OperationClass(op_class), HoldReason(reason), explanation, since,
+            Side(side), Action(action), ObjectKind(kind), *rest,
+        )
+        for agent, digest, op_class, reason, explanation, since, side, action, kind, *rest in connection.execute(query)
+    )  # fmt: skip
+
+
+def replace_holds(connection: Connection, agent_id: int, held: Sequence[Held], *, run_id: str, at: datetime) -> None:
+    query = select(hold.c.digest, hold.c.since, hold.c.run_id).where(hold.c.agent_id == agent_id)
+    known = {digest: (since, first_run) for digest, since, first_run in connection.execute(query)}
+    rows = {}
+    for one in held:
+        digest = one.operation.digest
+        since, first_run = known.get(digest, (at, run_id))
+        rows[digest] = _hold_row(agent_id, digest, one, since=since, run_id=first_run)
+    upsert(connection, hold, list(rows.values()))
+    ended = known.keys() - rows.keys()
+    if ended:
+        connection.execute(
+            delete(hold).where(hold.c.agent_id == agent_id, hold.c.digest == bindparam("of_digest")),
+            [{"of_digest": digest} for digest in ended],
+        )
+
+
+def _hold_row(agent_id: int, digest: str, held: Held, *, since: datetime, run_id: str) -> dict[str, object]:
+    operation = held.operation
+    return {
+        "agent_id": agent_id,
+        "digest": digest,
+        "run_id": run_id,
+        "since": since,
+        "op_class": operation.op_class.value,
+        "reason": held.reason.value,
+        "explanation": held.explanation,
+        "side": operation.side.value,
+        "action": operation.action.value,
+        "kind": operation.kind.value,
+        "rdv_id": operation.rdv_id,
+        "absence_id": operation.absence_id,
+        "href": operation.href,
+        "at_time": operation.when,
+    }
+
+
+def approvals(connection: Connection, agent_id: int) -> frozenset[str]:
+    return frozenset(connection.scalars(select(approval.c.digest).where(approval.c.agent_id == agent_id)))
+
+
+def approve(connection: Connection, agent_id: int, digests: Collection[str], *, at: datetime, by: str) -> None:
+    rows = [
+        {"agent_id": agent_id, "digest": digest, "approved_at": at, "approved_by": by} for digest in sorted(digests)
+    ]
+    upsert(connection, approval, rows)
+
+
+def consume_approval(connection: Connection, agent_id: int, digest: str) -> bool:
+    gone = connection.execute(delete(approval).where(approval.c.agent_id == agent_id, approval.c.digest == digest))
+    return gone.rowcount == 1
