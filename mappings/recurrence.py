@@ -11,7 +11,7 @@ summer time hides the 08:00 of the same series.)
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from zoneinfo import ZoneInfo
@@ -211,7 +211,7 @@ class _Series:
 
     def _add_recurrence(self, event: icalendar.Event, reach: tuple[datetime, datetime]) -> None:
         recurrence, periods = self._components[0].recurrence, self._periods()
-        rules = [parse_rule(text) for text in recurrence.rules]
+        rules = [self._rule(text) for text in recurrence.rules]
         dates = {self.wall(moment) for moment in recurrence.dates}
         wanted = {moment for moment in dates if reach[0] <= moment <= reach[1]} | self._ruled(rules, reach)
         excluded = {
@@ -227,6 +227,11 @@ class _Series:
                 event.add(name, values)
         if rules and not dates and all(self._ended_before_it_began(rule) for rule in rules):
             event.add("EXDATE", [self._first])
+
+    def _rule(self, text: str) -> Rule:
+        rule = parse_rule(text)
+        # RFC 5545 section 3.3.10: times of day are ignored where DTSTART is a date.
+        return replace(rule, by_hour=(), by_minute=(), by_second=()) if self._all_day else rule
 
     def _ruled(self, rules: list[Rule], reach: tuple[datetime, datetime]) -> set[datetime]:
         for rule in rules:
