@@ -191,6 +191,7 @@ class AgreedMirror:
     recurring: bool
     asked_digest: str  # of the draft last written (title included)
     title_digest: str  # as re-read after our write: another one was typed by a person, and stays
+    times_digest: str = ""  # as re-read after our write, for a recurring one: its edits are put back
 
 
 @dataclass(frozen=True, slots=True)

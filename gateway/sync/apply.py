@@ -1,0 +1,199 @@
+"""apply: one operation at a time. Intent committed, then the remote write with its precondition, then outcome.
+
+What a lost answer or a crash leaves open is settled by reading (`settle`), never by writing blindly. Absences have
+no precondition on the wire: each is re-read right before it is changed or removed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from connectors.errors import AnswerLost, BadItem, ConnectorError, Stale
+from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from connectors.records import Absence, AbsenceDraft, CalendarItem, EventDraft
+from gateway.store.store import Store
+from gateway.sync.ledger import Ledger
+from gateway.sync.observe_calendars import CalendarObserver
+from gateway.sync.observe_rdv_solidarites import problem_of
+from gateway.sync.planning.blocks import interval_text
+from gateway.sync.record import Recorder, Result
+from gateway.sync.values import Action, OpenIntent, Operation, Problem, Side
+from mappings.identity import ABSENCE_TAG
+
+
+class Outcome(StrEnum):
+    DONE = "done"
+    NOT_DONE = "not_done"  # certain: nothing was changed; the next plan decides again
+    UNKNOWN = "unknown"  # its answer was lost: the intent stays open
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """`stops_side`: the remote itself is in trouble, so that further writes there would fail alike."""
+
+    outcome: Outcome
+    problem: Problem | None = None
+    stops_side: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Carries operations out for one run."""
+
+    store: Store
+    rdv_solidarites: RdvSolidarites
+    accounts: Mapping[str, CalendarAccount]
+    observer: CalendarObserver
+    recorder: Recorder
+    clock: Clock
+    run_id: str
+
+    def apply(self, ledger: Ledger, operation: Operation) -> Applied:
+        """Do one operation. Errors of the tree become a `Problem`; anything else is our bug and goes up."""
+        if operation.action is Action.PAIR:
+            self.recorder.paired(ledger, operation)
+            return Applied(Outcome.DONE)
+        highest = self.store.highest_absence_id()
+        with self.store.transaction() as tx:
+            intent = tx.open_intent(self.run_id, operation, highest_absence_id=highest, at=self.clock.now())
+        try:
+            result = self._write(operation)
+        except AnswerLost as error:
+            return Applied(Outcome.UNKNOWN, problem_of(error, operation.agent_id), stops_side=True)
+        except Stale:
+            self._close(intent, "stale")
+            return Applied(Outcome.NOT_DONE)
+        except ConnectorError as error:
+            self._close(intent, "refused")
+            return Applied(
+                Outcome.NOT_DONE,
+                problem_of(error, operation.agent_id, _name(operation)),
+                stops_side=not isinstance(error, BadItem),
+            )
+        self.recorder.done(ledger, operation, result, intent)
+        return Applied(Outcome.DONE)
+
+    def _close(self, intent: OpenIntent, outcome: str) -> None:
+        with self.store.transaction() as tx:
+            tx.close_intent(intent.id, outcome)
+
+    def _write(self, operation: Operation) -> Result:
+        writers: dict[tuple[Side, Action], Callable[[Operation], Result]] = {
+            (Side.CALENDAR, Action.CREATE): self._create_event,
+            (Side.CALENDAR, Action.UPDATE): self._update_event,
+            (Side.CALENDAR, Action.DELETE): self._delete_event,
+            (Side.RDV_SOLIDARITES, Action.CREATE): self._create_absence,
+            (Side.RDV_SOLIDARITES, Action.UPDATE): self._update_absence,
+            (Side.RDV_SOLIDARITES, Action.DELETE): self._delete_absence,
+        }
+        return writers[operation.side, operation.action](operation)
+
+    # --- calendar --------------------------------------------------------------------------------------------
+
+    def _create_event(self, operation: Operation) -> Result:
+        account, calendar = self._calendar(operation)
+        return Result(item=account.create(calendar, _draft(operation)))
+
+    def _update_event(self, operation: Operation) -> Result:
+        account, calendar = self._calendar(operation)
+        draft = _draft(operation)
+        item = self._still_there(account, calendar, operation)
+        if item is None:
+            raise Stale("the event is gone", system=account.name)
+        if operation.keeps_title:
+            event = account.parse(item)
+            if event is not None:
+                draft = replace(draft, summary=event.components[0].summary)
+        after = account.update(calendar, item, draft, notes=operation.rewrites_notes)
+        return Result(item=after, before=item.body)
+
+    def _delete_event(self, operation: Operation) -> Result:
+        account, calendar = self._calendar(operation)
+        item = self._still_there(account, calendar, operation)
+        if item is None:
+            return Result()  # gone already: what was wanted
+        account.delete(calendar, item)
+        return Result(before=item.body)
+
+    def _still_there(self, account: CalendarAccount, calendar: str, operation: Operation) -> CalendarItem | None:
+        """The item right before the write, if it is what the plan saw; the pre-image for undo.
+
+        An ETag alone proves nothing on some servers, so our own fields are compared.
+        """
+        item = account.read(calendar, operation.href)
+        if item is None:
+            return None
+        if operation.ref is not None:
+            seen = self.observer.see(account, operation.ref, item)
+            if seen.owned_digest != operation.basis:
+                raise Stale("the event changed since it was read", system=account.name)
+        return item
+
+    def _calendar(self, operation: Operation) -> tuple[CalendarAccount, str]:
+        if operation.ref is None:
+            raise ValueError("an operation on a calendar without a calendar")
+        return self.accounts[operation.ref.account], operation.ref.calendar
+
+    # --- RDV-Solidarités -------------------------------------------------------------------------------------
+
+    def _create_absence(self, operation: Operation) -> Result:
+        return Result(absence=self.rdv_solidarites.create_absence(self._absence_draft(operation, ABSENCE_TAG)))
+
+    def _update_absence(self, operation: Operation) -> Result:
+        number, current = self._current_absence(operation)
+        if current is None:
+            raise Stale("the absence is gone", system="rdv_solidarites")
+        # The title stays what it is there: it is never ours to change.
+        draft = self._absence_draft(operation, current.title)
+        return Result(absence=self.rdv_solidarites.update_absence(number, draft), before=absence_image(current))
+
+    def _delete_absence(self, operation: Operation) -> Result:
+        number, current = self._current_absence(operation)
+        if current is None:
+            return Result()
+        self.rdv_solidarites.delete_absence(number)
+        return Result(before=absence_image(current))
+
+    def _current_absence(self, operation: Operation) -> tuple[int, Absence | None]:
+        if operation.absence_id is None:
+            raise ValueError("an operation on an absence without its id")
+        current = self.rdv_solidarites.absence(operation.absence_id)
+        if current is not None and interval_text(current.start, current.end) != operation.basis:
+            raise Stale("the absence changed since it was read", system="rdv_solidarites")
+        return operation.absence_id, current
+
+    def _absence_draft(self, operation: Operation, title: str) -> AbsenceDraft:
+        if operation.interval is None:
+            raise ValueError("an absence without its times")
+        return AbsenceDraft(operation.agent_id, title, operation.interval.start, operation.interval.end)
+
+
+def _draft(operation: Operation) -> EventDraft:
+    if operation.draft is None:
+        raise ValueError("an event is to be written and nothing says what it shall be")
+    return operation.draft
+
+
+def _name(operation: Operation) -> str:
+    """Which thing an error is about: ids only."""
+    if operation.rdv_id is not None:
+        return f"copy of rdv {operation.rdv_id}"
+    if operation.absence_id is not None:
+        return f"absence {operation.absence_id}"
+    return f"busy block at {operation.when.isoformat(timespec='minutes')}"
+
+
+def absence_image(absence: Absence) -> bytes:
+    """The pre-image of an absence: personal, kept encrypted."""
+    image = {
+        "id": absence.id,
+        "agent_id": absence.agent_id,
+        "title": absence.title,
+        "start": absence.start.isoformat(),
+        "end": absence.end.isoformat(),
+        "rrule": absence.rrule,
+    }
+    return json.dumps(image, ensure_ascii=False, sort_keys=True).encode()

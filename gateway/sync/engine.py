@@ -1,0 +1,147 @@
+"""A run: observe both sides once for everybody, then plan, guard, apply and record for each agent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from gateway.keys import Keyring
+from gateway.store.store import Store
+from gateway.sync.agent_run import AgentRunner
+from gateway.sync.fleet import Fleet, Steps
+from gateway.sync.observe_calendars import CalendarObserver
+from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
+from gateway.sync.planning import PlanContext
+from gateway.sync.values import AgentReport, AgentState, Rules, RunReport
+from mappings.identity import Identity
+from mappings.rdv_event import RdvLabels
+
+_LOG = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """The département's choices. `backfill_from`: first day of RDVs to copy, None = 1 January of this year."""
+
+    rules: Rules
+    labels: RdvLabels
+    default_zone: ZoneInfo
+    organisation_zones: Mapping[int, ZoneInfo] = field(default_factory=dict)
+    backfill_from: date | None = None
+    far_interval: timedelta = timedelta(hours=6)
+    threads_per_host: int = 4
+
+
+class Engine:
+    """Runs syncs. One run at a time per database: the caller holds the sync lock.
+
+    `pools` makes the executor for one server, by name; None: a few threads each.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        rdv_solidarites: RdvSolidarites,
+        accounts: Mapping[str, CalendarAccount],
+        keys: Keyring,
+        settings: EngineSettings,
+        clock: Clock,
+        new_id: Callable[[], str],
+        pools: Callable[[str], Executor] | None = None,
+    ) -> None:
+        self._store = store
+        self._rdv_solidarites = rdv_solidarites
+        self._accounts = accounts
+        self._keys = keys
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
+        self._calendars = CalendarObserver(store, clock, keys.digest_key)
+
+    def run(
+        self,
+        agent_ids: Collection[int] | None = None,
+        *,
+        dry_run: bool = False,
+        on_report: Callable[[AgentReport], None] | None = None,
+    ) -> RunReport:
+        """Sync the enrolled agents (or those given). A dry run observes and stops after the guard.
+
+        `on_report` is called from worker threads, once per agent, as soon as it is done.
+        """
+        started = self._clock.now()
+        run_id = self._new_id()
+        requests_before = self._requests()
+        active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
+        agents = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
+        with self._store.transaction() as tx:
+            tx.start_run(run_id, at=started, dry_run=dry_run)
+        runner = self._runner(run_id, started, dry_run=dry_run)
+        steps = Steps(
+            read_rdv_solidarites=partial(self._reader().read, frozenset(agent.agent_id for agent in active)),
+            read_calendar=self._calendars.read,
+            work=runner.work,
+            failed=runner.failed,
+        )
+        fleet = Fleet(agents, self._accounts, steps, pools=self._pools, on_report=on_report)
+        reports, problems = fleet.run() if agents else ((), ())
+        finished = self._clock.now()
+        requests = {name: count - requests_before[name] for name, count in self._requests().items()}
+        report = RunReport(
+            run_id=run_id,
+            started_at=started,
+            seconds=(finished - started).total_seconds(),
+            agents=reports,
+            problems=problems,
+            requests=tuple(sorted(requests.items())),
+            dry_run=dry_run,
+        )
+        with self._store.transaction() as tx:
+            tx.finish_run(report, at=finished)
+        _LOG.info("run finished", run_id=run_id, agents=len(reports), seconds=report.seconds, dry_run=dry_run)
+        return report
+
+    def _requests(self) -> dict[str, int]:
+        counts = {name: account.requests for name, account in self._accounts.items()}
+        return {**counts, "rdv_solidarites": self._rdv_solidarites.requests}
+
+    def _runner(self, run_id: str, started: datetime, *, dry_run: bool) -> AgentRunner:
+        return AgentRunner(
+            store=self._store,
+            rdv_solidarites=self._rdv_solidarites,
+            accounts=self._accounts,
+            observer=self._calendars,
+            context=self._context(started),
+            clock=self._clock,
+            run_id=run_id,
+            started=started,
+            dry_run=dry_run,
+        )
+
+    def _context(self, now: datetime) -> PlanContext:
+        return PlanContext(
+            now=now,
+            rules=self._settings.rules,
+            labels=self._settings.labels,
+            identity=Identity(self._keys.identity_key, self._keys.instance_id),
+            digest_key=self._keys.digest_key,
+            default_zone=self._settings.default_zone,
+            organisation_zones=self._settings.organisation_zones,
+        )
+
+    def _reader(self) -> RdvSolidaritesObserver:
+        settings = ReadingSettings(
+            horizon_days=self._settings.rules.horizon_days,
+            backfill_from=self._settings.backfill_from,
+            far_interval=self._settings.far_interval,
+        )
+        return RdvSolidaritesObserver(self._rdv_solidarites, self._store, self._clock, settings, self._keys.digest_key)

@@ -1,0 +1,209 @@
+"""The threads of one run.
+
+Observation of RDV-Solidarités and of every calendar account go on side by side; an agent is worked on as soon as
+its own calendars and RDV-Solidarités are read. Each server has its own few threads, so that one that hangs holds
+up its own agents alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import ParamSpec
+
+import structlog
+
+from connectors.errors import Addressee, ConnectorError
+from connectors.ports import CalendarAccount
+from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading, problem_of
+from gateway.sync.values import AgentReport, CalendarRef, LinkedAgent, Problem
+
+_LOG = structlog.get_logger(__name__)
+_Arguments = ParamSpec("_Arguments")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What a run does, as functions. `read_calendar` gets the mark that the look at the home gave."""
+
+    read_rdv_solidarites: Callable[[], RdvSolidaritesReading]
+    read_calendar: Callable[[CalendarAccount, CalendarRef, str], object]
+    work: Callable[[LinkedAgent, RdvSolidaritesReading], AgentReport]
+    failed: Callable[[LinkedAgent, tuple[Problem, ...]], AgentReport]
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """How many calendars an agent still waits for, and what went wrong with those that were read."""
+
+    left: int
+    problems: list[Problem] = field(default_factory=list)
+
+
+class Fleet:
+    """Runs the steps for many agents. `pools` makes the executor of one server, by its name."""
+
+    def __init__(
+        self,
+        agents: tuple[LinkedAgent, ...],
+        accounts: Mapping[str, CalendarAccount],
+        steps: Steps,
+        *,
+        pools: Callable[[str], Executor],
+        on_report: Callable[[AgentReport], None] | None,
+    ) -> None:
+        self._agents = {agent.agent_id: agent for agent in agents}
+        self._accounts = accounts
+        self._steps = steps
+        self._make_pool = pools
+        self._on_report = on_report
+        self._lock = threading.Lock()
+        self._waiting = {agent.agent_id: _Waiting(len(agent.calendars)) for agent in agents}
+        self._readers: dict[CalendarRef, list[int]] = defaultdict(list)
+        for agent in agents:
+            for ref in agent.calendars:
+                self._readers[ref].append(agent.agent_id)
+        self._reports: dict[int, AgentReport] = {}
+        self._finished = threading.Semaphore(0)
+        self._fatal: BaseException | None = None
+        self._pools: dict[str, Executor] = {}
+        self._reading: Future[RdvSolidaritesReading] = Future()
+
+    def run(self) -> tuple[tuple[AgentReport, ...], tuple[Problem, ...]]:
+        """Until each agent has its report. Returns them by agent id, and the problems of the run as a whole."""
+        by_account: dict[str, list[CalendarRef]] = defaultdict(list)
+        for ref in self._readers:
+            by_account[ref.account].append(ref)
+        with ExitStack() as stack:
+            shared = stack.enter_context(self._make_pool("rdv_solidarites"))
+            for name in by_account:
+                host = self._host(name)
+                if host not in self._pools:
+                    self._pools[host] = stack.enter_context(self._make_pool(host))
+            shared.submit(self._safely, self._read_rdv_solidarites)
+            for name, refs in by_account.items():
+                self._pools[self._host(name)].submit(self._safely, self._read_account, name, refs)
+            for _ in self._agents:
+                self._finished.acquire()
+        if self._fatal is not None:
+            raise self._fatal
+        error = self._reading.exception() if self._reading.done() else None
+        problems = (_as_problem(error, None),) if error else self._reading.result().problems if self._agents else ()
+        return tuple(self._reports[agent_id] for agent_id in sorted(self._reports)), problems
+
+    def _safely(
+        self, step: Callable[_Arguments, None], *arguments: _Arguments.args, **named: _Arguments.kwargs
+    ) -> None:
+        """A thread's outermost frame: what no step expected ends the run instead of leaving it waiting."""
+        try:
+            step(*arguments, **named)
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            self._fatal = self._fatal or error
+            for _ in self._agents:
+                self._finished.release()
+
+    def _host(self, account: str) -> str:
+        found = self._accounts.get(account)
+        return found.host if found else ""
+
+    # --- observe ---------------------------------------------------------------------------------------------
+
+    def _read_rdv_solidarites(self) -> None:
+        try:
+            self._reading.set_result(self._steps.read_rdv_solidarites())
+        except BaseException as error:
+            self._reading.set_exception(error)  # every agent is told of it, and nobody waits for ever
+            if not isinstance(error, Exception):
+                raise
+
+    def _read_account(self, name: str, refs: list[CalendarRef]) -> None:
+        account = self._accounts.get(name)
+        if account is None:
+            problem = Problem(
+                None, name, f"account {name!r} is not configured", Addressee.IT, "Add it to [[accounts]] again."
+            )
+            for ref in refs:
+                self._calendar_read(ref, problem)
+            return
+        try:
+            marks = {mark.calendar: mark.mark for mark in account.look()}
+        except Exception as error:  # noqa: BLE001 - told to the agents of this account
+            problem = _as_problem(error, None)
+            for ref in refs:
+                self._calendar_read(ref, problem)
+            return
+        pool = self._pools[account.host]
+        for ref in refs:
+            pool.submit(self._safely, self._read_calendar, account, ref, marks.get(ref.calendar, ""))
+
+    def _read_calendar(self, account: CalendarAccount, ref: CalendarRef, mark: str) -> None:
+        problem = None
+        try:
+            self._steps.read_calendar(account, ref, mark)
+        except Exception as error:  # noqa: BLE001 - told to the agents of this calendar
+            problem = _as_problem(error, None)
+        self._calendar_read(ref, problem)
+
+    def _calendar_read(self, ref: CalendarRef, problem: Problem | None) -> None:
+        """One calendar less to wait for; whoever waits for none any more is worked on."""
+        ready: list[int] = []
+        with self._lock:
+            for agent_id in self._readers[ref]:
+                waiting = self._waiting[agent_id]
+                waiting.left -= 1
+                if problem is not None:
+                    waiting.problems.append(problem)
+                if waiting.left == 0:
+                    ready.append(agent_id)
+        for agent_id in ready:
+            pool = self._pools[self._host(self._agents[agent_id].target.account)]
+            pool.submit(self._safely, self._work, agent_id)
+
+    # --- work ------------------------------------------------------------------------------------------------
+
+    def _work(self, agent_id: int) -> None:
+        agent = self._agents[agent_id]
+        problems = tuple(self._waiting[agent_id].problems)
+        if not problems:
+            error = self._reading.exception()  # waits until RDV-Solidarités is read
+            if error is not None:
+                problems = (_as_problem(error, None),)
+        if problems:
+            report = self._steps.failed(agent, problems)
+        else:
+            try:
+                report = self._steps.work(agent, self._reading.result())
+            except Exception as error:  # noqa: BLE001 - one agent's trouble never stops the others
+                report = self._steps.failed(agent, (_as_problem(error, agent_id),))
+        self._reports[agent_id] = report
+        if self._on_report is not None:
+            self._on_report(report)
+        self._finished.release()
+
+
+def _as_problem(error: BaseException, agent_id: int | None) -> Problem:
+    if isinstance(error, ConnectorError):
+        return problem_of(error, agent_id)
+    # The text of an unexpected error may hold anything: only its kind and place are told.
+    _LOG.error("unexpected error", kind=type(error).__name__, place=_place(error), agent=agent_id)
+    return Problem(
+        agent_id,
+        "gateway",
+        f"unexpected {type(error).__name__} at {_place(error)}",
+        Addressee.MAINTAINERS,
+        "Report it; this agent is tried again at the next run.",
+    )
+
+
+def _place(error: BaseException) -> str:
+    """Module and line where it was raised."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return "an unknown place"
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}"

@@ -1,0 +1,292 @@
+"""observe, RDV-Solidarités side: once for all agents. What belongs to nobody enrolled is dropped at the door.
+
+The disappearance of a thing is believed only when proven: an absence by a 404 on its own id; an RDV by two
+readings of its time in which its organisation answered, nobody vanished from the agent list since it was last
+seen, and another RDV of its service was read. Lost rights look like emptied lists.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+
+from connectors.errors import ConnectorError, ITMustAct, RightsMissing
+from connectors.ports import Clock, RdvSolidarites
+from connectors.records import Organisation, Rdv, RdvListing, RdvWindow
+from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+from gateway.store.values import ObservedRdv, OrganisationState, StoredWindow
+from gateway.sync.values import Presence, Problem
+
+_SYSTEM = "rdv_solidarites"
+_ZONE_DOUBT = timedelta(hours=12)
+"""An overseas RDV's start, as the server compares it, may be off by this much (API facts, 5.5)."""
+_EVERYWHERE = 0
+"""The agent list is read for all organisations at once: its state is kept under this id."""
+_PROBES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RdvSolidaritesReading:
+    """What a reading settled. `absences_proven_at`: when the listing was asked for, None if it was not complete.
+
+    `visible_agents`: ids in the agent list. `complete`: nothing that was due could not be read.
+    """
+
+    visible_agents: frozenset[int]
+    absences_proven_at: datetime | None
+    problems: tuple[Problem, ...]
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingSettings:
+    """How far and how often. `backfill_from`: None = 1 January of the current year."""
+
+    horizon_days: int
+    backfill_from: date | None
+    far_interval: timedelta
+
+
+@dataclass(slots=True)
+class RdvSolidaritesObserver:
+    """Reads RDV-Solidarités into the store for the agents whose ids are given."""
+
+    client: RdvSolidarites
+    store: Store
+    clock: Clock
+    settings: ReadingSettings
+    digest_key: bytes = field(repr=False)
+
+    def read(self, enrolled: Collection[int]) -> RdvSolidaritesReading:
+        """One reading. Raises `ConnectorError` when even organisations, agents or absences cannot be read."""
+        organisations = self.client.organisations()
+        if not organisations:
+            raise ITMustAct(
+                "no organisation is visible to the service account any more",
+                system=_SYSTEM,
+                remedy="Give the service account its roles back; nothing was judged gone meanwhile.",
+            )
+        visible = frozenset(agent.id for agent in self.client.agents())
+        epoch = self._note_organisations(organisations, visible)
+        problems = list(self._lost_organisations(organisations))
+        proven_at = self._absences(enrolled, problems)
+        complete = proven_at is not None
+        for organisation in organisations:
+            try:
+                complete &= self._rdvs(organisation, enrolled, epoch)
+            except ConnectorError as error:
+                problems.append(problem_of(error, None, f"organisation {organisation.id}"))
+                complete = False
+        return RdvSolidaritesReading(visible, proven_at, tuple(problems), complete)
+
+    # --- organisations and agents ----------------------------------------------------------------------------
+
+    def _note_organisations(self, organisations: Iterable[Organisation], visible: frozenset[int]) -> int:
+        """Remember who is visible. The epoch moves when somebody vanished: newcomers weaken no proof."""
+        states = self.store.organisation_states()
+        before = states.get(_EVERYWHERE)
+        epoch = before.agents_epoch if before else 0
+        if before and before.agent_ids - visible:
+            epoch += 1
+        now = [OrganisationState(_EVERYWHERE, "", visible, epoch)]
+        now += [OrganisationState(each.id, each.name, frozenset(), 0) for each in organisations]
+        changed = [state for state in now if states.get(state.id) != state]
+        if changed:
+            with self.store.transaction() as tx:
+                tx.save_organisations(changed)
+        return epoch
+
+    def _lost_organisations(self, organisations: Iterable[Organisation]) -> Iterable[Problem]:
+        answered = {each.id for each in organisations} | {_EVERYWHERE}
+        for lost in sorted(self.store.organisation_states().keys() - answered):
+            error = RightsMissing(f"organisation {lost} is no longer visible to the service account", system=_SYSTEM)
+            yield problem_of(error, None)
+
+    # --- absences --------------------------------------------------------------------------------------------
+
+    def _absences(self, enrolled: Collection[int], problems: list[Problem]) -> datetime | None:
+        listing = self.client.absences()
+        known = self.store.observed_absences()
+        ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
+        with self.store.transaction() as tx:
+            tx.save_absences(ours)
+        if not listing.complete:
+            problems.append(
+                Problem(
+                    None,
+                    _SYSTEM,
+                    "the list of absences changed while it was read: nothing is judged gone from it",
+                    "nobody",
+                    "Nothing: the next run reads it again.",
+                )
+            )
+            return None
+        listed = {absence.id for absence in listing.absences}
+        mapped = self.store.mapped_absence_ids()
+        missing = [each for each in known.values() if each.id not in listed]
+        with self.store.transaction() as tx:
+            tx.forget_absences([each.id for each in missing if each.id not in mapped])
+        doubtful = sorted(each.id for each in missing if each.id in mapped and each.presence is not Presence.GONE)
+        self._prove_absences(doubtful)
+        return listing.requested_at
+
+    def _prove_absences(self, doubtful: list[int]) -> None:
+        """Ask for each absence that a complete list no longer holds: 404 = gone, 403 = rights, else it is there.
+
+        When many vanish at once, a few are asked first: one refusal among them means that rights were lost, and
+        thousands of questions would teach nothing more.
+        """
+        refused = ""
+        for rank, absence_id in enumerate(doubtful):
+            because, found = refused, None
+            gone = False
+            if not refused:
+                try:
+                    found = self.client.absence(absence_id)
+                    gone = found is None
+                except RightsMissing:
+                    because = "the service account may not see this absence any more"
+                    if rank < _PROBES:
+                        refused = because
+                except ConnectorError as error:
+                    because = str(error)
+            with self.store.transaction() as tx:
+                if found is not None:
+                    tx.save_absences([found])
+                else:
+                    tx.save_absence_presence(absence_id, Presence.GONE if gone else Presence.UNKNOWN, because)
+
+    # --- RDVs ------------------------------------------------------------------------------------------------
+
+    def _rdvs(self, organisation: Organisation, enrolled: Collection[int], epoch: int) -> bool:
+        """Read the windows of one organisation that are due. False when one could not be read to its end."""
+        stored = self.store.rdv_windows(organisation.id)
+        observed = self.store.observed_rdvs(organisation.id)
+        wanted = self._due(stored, observed)
+        listing = self.client.rdvs(organisation.id, wanted)
+        unread = [window for window in wanted if not _covers(listing.windows, window.start, window.end)]
+        done = [window for window in wanted if window not in unread]
+        read = tuple(
+            StoredWindow(window.start, window.end, listing.requested_at)
+            for window in listing.windows
+            if _inside(window, done)
+        )
+        kept = tuple(each for each in stored if not _inside(each, done))
+        copied = self.store.copied_rdv_ids()
+        ours = [rdv for rdv in listing.rdvs if rdv.id in copied or any(agent in enrolled for agent in rdv.agent_ids)]
+        known = {each.id: each for each in observed}
+        digests = {rdv.id: self._digest(rdv) for rdv in ours}
+        news = [rdv for rdv in ours if _is_news(known.get(rdv.id), digests[rdv.id], epoch)]
+        with self.store.transaction() as tx:
+            if news:
+                tx.save_rdvs(news, digests=digests, agents_epoch=epoch, read_at=listing.requested_at)
+            self._judge_missing(tx, observed, listing, copied, epoch, everything_read=not kept and not unread)
+            tx.save_rdv_windows(organisation.id, (*kept, *read))
+        return not unread
+
+    def _due(self, stored: tuple[StoredWindow, ...], observed: Iterable[ObservedRdv]) -> tuple[RdvWindow, ...]:
+        """Near windows every time; from time to time everything, as one window that splits as needed.
+
+        Everything too, as it was split before, when an RDV is missing: it may have moved out of the near windows.
+        """
+        now = self.clock.now()
+        today = datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
+        if not stored or any(now - window.read_at >= self.settings.far_interval for window in stored):
+            first = self.settings.backfill_from or date(now.year, 1, 1)
+            start = datetime.combine(first, time.min, tzinfo=now.tzinfo) - _ZONE_DOUBT
+            return (RdvWindow(start, today + timedelta(days=5 * 366)),)
+        searching = any(each.presence is Presence.UNKNOWN and not each.missing_because for each in observed)
+        near_start = today - timedelta(days=1) - _ZONE_DOUBT
+        near_end = today + timedelta(days=self.settings.horizon_days + 1) + _ZONE_DOUBT
+        return tuple(
+            RdvWindow(window.start, window.end)
+            for window in stored
+            if searching or (window.start <= near_end and window.end >= near_start)
+        )
+
+    def _judge_missing(
+        self,
+        tx: Transaction,
+        observed: Iterable[ObservedRdv],
+        listing: RdvListing,
+        copied: Collection[int],
+        epoch: int,
+        *,
+        everything_read: bool,
+    ) -> None:
+        present = {rdv.id for rdv in listing.rdvs} | {number for number, _ in listing.unreadable}
+        services = {rdv.service_id for rdv in listing.rdvs}
+        for each in observed:
+            if each.presence is Presence.GONE and each.id not in copied:
+                tx.forget_rdvs([each.id])  # its copies are removed: nothing is left to decide
+            start = each.starts_at_server
+            if (
+                each.id in present
+                or each.presence is Presence.GONE
+                or not _covers(listing.windows, start - _ZONE_DOUBT, start + _ZONE_DOUBT)
+            ):
+                continue
+            because = _why_not_believed(each, services, epoch)
+            if because:
+                tx.save_rdv_missing(each.id, readings=each.missing_readings, presence=Presence.UNKNOWN, because=because)
+                continue
+            readings = each.missing_readings + 1
+            if readings < 2 or not everything_read:
+                tx.save_rdv_missing(each.id, readings=readings, presence=Presence.UNKNOWN, because="")
+            elif each.id in copied:
+                tx.save_rdv_missing(each.id, readings=readings, presence=Presence.GONE, because="")
+            else:
+                tx.forget_rdvs([each.id])
+
+    def _digest(self, rdv: Rdv) -> str:
+        return hmac.new(self.digest_key, repr(_all_fields(rdv)).encode(), hashlib.sha256).hexdigest()
+
+
+def _all_fields(rdv: Rdv) -> tuple[object, ...]:
+    """Every field by name, those hidden from `repr` too."""
+    return tuple(getattr(rdv, name) for name in Rdv.__dataclass_fields__ if name != "participations") + tuple(
+        (each.id, each.status, each.usager_id, each.usager_name) for each in rdv.participations
+    )
+
+
+def _is_news(known: ObservedRdv | None, digest: str, epoch: int) -> bool:
+    return (
+        known is None
+        or known.digest != digest
+        or known.presence is not Presence.PRESENT
+        or known.missing_readings > 0
+        or known.agents_epoch != epoch
+    )
+
+
+def _covers(windows: Iterable[RdvWindow], start: datetime, end: datetime) -> bool:
+    """Do these windows together hold all of start..end? Neighbours of a split begin within a second."""
+    reached = start
+    for window in sorted(windows, key=lambda each: each.start):
+        if window.start <= reached <= window.end:
+            reached = window.end + timedelta(seconds=1)
+        if reached > end:
+            return True
+    return False
+
+
+def _inside(window: RdvWindow | StoredWindow, others: Iterable[RdvWindow]) -> bool:
+    return any(other.start <= window.start and window.end <= other.end for other in others)
+
+
+def _why_not_believed(rdv: ObservedRdv, services: Collection[int | None], epoch: int) -> str:
+    if rdv.agents_epoch != epoch:
+        return "an agent vanished from the agent list since this RDV was last read: rights may have been lost"
+    if rdv.service_id not in services:
+        return "no other RDV of its organisation and service was read: rights may have been lost"
+    return ""
+
+
+def problem_of(error: ConnectorError, agent_id: int | None, where: str = "") -> Problem:
+    """An error as people are told of it."""
+    reason = f"{where}: {error}" if where else str(error)
+    return Problem(agent_id, error.system, reason, error.addressee.value, error.remedy)

@@ -1,0 +1,306 @@
+"""Calendar events -> busy blocks: the pool of absences of one agent.
+
+A calendar-born event is never written; a person's hand on a block is respected for as long as its event stays
+what it was; time that a person typed on both sides is paired, not doubled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from gateway.sync.planning.busy_time import apply_suppressions, busy_time
+from gateway.sync.planning.context import PlanContext
+from gateway.sync.planning.matching import match
+from gateway.sync.planning.pool_state import Pool, judge_pool
+from gateway.sync.planning.recognition import SortedEvents
+from gateway.sync.values import (
+    Action,
+    AgentState,
+    AgentView,
+    BlockOrigin,
+    Change,
+    ChangeKind,
+    Conflict,
+    ConflictKind,
+    Interval,
+    ObjectKind,
+    Operation,
+    OperationClass,
+    PoolBlock,
+    Presence,
+    SeenAbsence,
+    SetAside,
+    Side,
+)
+from mappings.blocks import Block, merge, subtract
+from mappings.identity import is_tagged
+
+
+@dataclass(frozen=True, slots=True)
+class BlocksPlan:
+    """`claimed`: absences that stand for calendar time, which therefore never go to the calendar."""
+
+    operations: tuple[Operation, ...]
+    changes: tuple[Change, ...]
+    conflicts: tuple[Conflict, ...]
+    set_aside: tuple[SetAside, ...]
+    claimed: frozenset[int]
+
+
+def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> BlocksPlan:
+    """Desired time from the calendars, minus what persons freed, against what the pool holds."""
+    now = context.wall_now(view.agent)
+    busy = busy_time(view, events, context)
+    pool = judge_pool(view, busy.units, now)
+    freed = apply_suppressions(busy, (*view.suppressions, *pool.new_suppressions), now)
+    units = _distinct(unit for unit in freed.units if unit.end > now)
+    whole = _distinct(merge(freed.units)) if context.rules.merge_blocks else _distinct(freed.units)
+    whole = tuple(block for block in whole if block.end > now)
+    pairs = _pairs(view, units, whole, now)
+    pairing = tuple(_pair_operation(view, block, seen) for block, seen in pairs.found)
+    paired = tuple(_as_pool(view, block, seen) for block, seen in pairs.found)
+    operations, moves = _difference(view, _Situation(busy.frozen, pool, whole, paired, now))
+    ended: tuple[Change, ...] = ()
+    if freed.ended:
+        ended = (Change(ChangeKind.SUPPRESSION_ENDED, view.agent.agent_id, "event_changed", suppressions=freed.ended),)
+    return BlocksPlan(
+        operations=(*pairing, *operations),
+        changes=(*pool.changes, *moves, *ended),
+        conflicts=pairs.conflicts,
+        set_aside=busy.set_aside,
+        claimed=frozenset({block.absence_id for block in (*view.blocks, *paired)} | pairs.claimed),
+    )
+
+
+def _distinct(blocks: Iterable[Block]) -> tuple[Block, ...]:
+    """One block per interval: the same meeting in two calendars occupies its time once."""
+    found: dict[tuple[datetime, datetime], Block] = {}
+    for block in blocks:
+        interval = (block.start, block.end)
+        known = found.get(interval)
+        found[interval] = block if known is None else Block(*interval, known.provenance | block.provenance)
+    return tuple(found.values())
+
+
+# --- pairing -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Pairs:
+    found: tuple[tuple[Block, SeenAbsence], ...]
+    conflicts: tuple[Conflict, ...]
+    claimed: frozenset[int]
+
+
+def _pairs(view: AgentView, units: tuple[Block, ...], whole: tuple[Block, ...], now: datetime) -> _Pairs:
+    """Absences that we do not hold and that equal busy time: events before merging, then merged blocks."""
+    by_interval = {(block.start, block.end): block for block in (*whole, *units)}
+    known = {block.absence_id for block in view.blocks} | {mirror.absence_id for mirror in view.mirrors}
+    found: list[tuple[Block, SeenAbsence]] = []
+    conflicts: list[Conflict] = []
+    claimed: set[int] = set()
+    met: set[tuple[datetime, datetime]] = set()
+    for seen in sorted(view.absences, key=lambda each: each.absence.id):
+        absence = seen.absence
+        free_to_pair = absence.id not in known and seen.presence is Presence.PRESENT and not absence.rrule
+        if not free_to_pair or absence.end <= now:
+            continue
+        tagged = is_tagged(absence.title)
+        interval = (absence.start, absence.end)
+        block = by_interval.get(interval)
+        if block is not None and (tagged or interval not in met):
+            met.add(interval)
+            found.append((block, seen))
+        elif block is not None:
+            claimed.add(absence.id)  # typed twice by hand: one stands for the event, none goes to the calendar
+        elif tagged:
+            claimed.add(absence.id)
+            conflicts.append(_orphan(view, absence.id))
+        elif view.agent.state is AgentState.FIRST_RUN:
+            conflicts.extend(_near_twin(view, seen, units))
+    return _Pairs(tuple(found), tuple(conflicts), frozenset(claimed))
+
+
+def _orphan(view: AgentView, absence_id: int) -> Conflict:
+    return Conflict(
+        view.agent.agent_id,
+        ConflictKind.ORPHAN,
+        "this absence bears the gateway's tag but nothing is known of it, and no event occupies its time",
+        absence_id=absence_id,
+    )
+
+
+_NEAR = timedelta(minutes=15)
+
+
+def _near_twin(view: AgentView, seen: SeenAbsence, units: tuple[Block, ...]) -> tuple[Conflict, ...]:
+    absence = seen.absence
+    near = any(abs(unit.start - absence.start) <= _NEAR and abs(unit.end - absence.end) <= _NEAR for unit in units)
+    if not near:
+        return ()
+    reason = "an event and an absence typed by hand nearly coincide: both are kept; align one of them to pair them"
+    return (Conflict(view.agent.agent_id, ConflictKind.NEAR_TWIN, reason, absence_id=absence.id),)
+
+
+def _pair_operation(view: AgentView, block: Block, seen: SeenAbsence) -> Operation:
+    tagged = is_tagged(seen.absence.title)
+    return _operation(
+        view,
+        Action.PAIR,
+        OperationClass.COVER,
+        "own_block_found_again" if tagged else "same_time_typed_on_both_sides",
+        Interval(block.start, block.end),
+        absence_id=seen.absence.id,
+        provenance=block,
+        needs_approval=not tagged,
+    )
+
+
+def _as_pool(view: AgentView, block: Block, seen: SeenAbsence) -> PoolBlock:
+    tagged = is_tagged(seen.absence.title)
+    origin = BlockOrigin.ADOPTED if tagged else BlockOrigin.FOUND
+    return PoolBlock(
+        seen.absence.id, view.agent.agent_id, block.start, block.end, block.provenance, origin, approved=tagged
+    )
+
+
+# --- difference ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """`whole`: busy time as blocks that the pool should cover. `paired`: what this very plan takes into the pool."""
+
+    frozen: frozenset[tuple[str, str]]
+    pool: Pool
+    whole: tuple[Block, ...]
+    paired: tuple[PoolBlock, ...]
+    now: datetime
+
+
+def _difference(view: AgentView, at: _Situation) -> tuple[tuple[Operation, ...], tuple[Change, ...]]:
+    """Operations that make the pool cover exactly the busy time, and provenances that moved without a write."""
+    whole = at.whole
+    live = [block for block in (*at.pool.ours, *at.paired) if block.end > at.now]
+    frozen = [block for block in live if any((p.calendar, p.href) in at.frozen for p in block.provenance)]
+    typed = [
+        block
+        for block in live
+        if block.origin is BlockOrigin.FOUND and block not in frozen and _is_covered(block, whole)
+    ]
+    covers = [*at.pool.fixed, *at.pool.released, *frozen, *typed]
+    intervals = [(block.start, block.end) for block in covers]
+    desired = _distinct(part for block in whole for part in subtract(block, intervals) if not _pending(part, view))
+    free = [block for block in live if block not in frozen and block not in typed]
+    matches = match(desired, free)
+    operations = [_change(view, want, have, whole) for want, have in matches.moved]
+    operations += [
+        _operation(
+            view, Action.CREATE, OperationClass.COVER, "event_occupies_time", Interval(b.start, b.end), provenance=b
+        )
+        for b in matches.missing
+    ]
+    operations += [_delete(view, have, whole, kept=matches.kept, covers=covers) for have in matches.surplus]
+    moves = tuple(
+        Change(
+            ChangeKind.PROVENANCE_MOVED,
+            view.agent.agent_id,
+            "same_time_other_event",
+            block=replace(have, provenance=want.provenance),
+        )
+        for want, have in matches.kept
+        if want.provenance != have.provenance and have not in at.paired
+    )
+    return tuple(operations), moves
+
+
+def _is_covered(block: PoolBlock, whole: tuple[Block, ...]) -> bool:
+    """Is all of this block's time still busy?"""
+    return not subtract(_as_block(block), [(each.start, each.end) for each in whole])
+
+
+def _pending(block: Block, view: AgentView) -> bool:
+    """Has a creation of this very block been sent, whose answer is not known yet?"""
+    return any(
+        intent.operation.kind is ObjectKind.BUSY_BLOCK
+        and intent.operation.action is Action.CREATE
+        and intent.operation.interval == Interval(block.start, block.end)
+        for intent in view.open_intents
+    )
+
+
+def _change(view: AgentView, want: Block, have: PoolBlock, whole: tuple[Block, ...]) -> Operation:
+    frees = not _is_covered(have, whole)
+    return _operation(
+        view,
+        Action.UPDATE,
+        OperationClass.UNCOVER if frees else OperationClass.COVER,
+        "event_moved" if want.provenance & have.provenance else "nearest_block_reused",
+        Interval(want.start, want.end),
+        absence_id=have.absence_id,
+        provenance=want,
+        basis=interval_text(have.start, have.end),
+        needs_approval=not have.approved,
+    )
+
+
+def _delete(
+    view: AgentView,
+    have: PoolBlock,
+    whole: tuple[Block, ...],
+    *,
+    kept: tuple[tuple[Block, PoolBlock], ...],
+    covers: list[PoolBlock],
+) -> Operation:
+    frees = not _is_covered(have, whole)
+    doubled = any((o.start, o.end) == (have.start, have.end) for o in (*(held for _, held in kept), *covers))
+    return _operation(
+        view,
+        Action.DELETE,
+        OperationClass.UNCOVER if frees else OperationClass.COVER,
+        "doubled_block" if doubled else "event_no_longer_busy" if frees else "covered_by_another_block",
+        Interval(have.start, have.end),
+        absence_id=have.absence_id,
+        provenance=_as_block(have),
+        basis=interval_text(have.start, have.end),
+        needs_approval=not have.approved,
+    )
+
+
+def interval_text(start: datetime, end: datetime) -> str:
+    """How an absence's times stand in a basis: compared with what is re-read right before a write."""
+    return f"{start.isoformat()}/{end.isoformat()}"
+
+
+def _as_block(block: PoolBlock) -> Block:
+    return Block(block.start, block.end, block.provenance)
+
+
+def _operation(
+    view: AgentView,
+    action: Action,
+    op_class: OperationClass,
+    rule: str,
+    interval: Interval,
+    *,
+    provenance: Block,
+    absence_id: int | None = None,
+    basis: str = "",
+    needs_approval: bool = False,
+) -> Operation:
+    return Operation(
+        agent_id=view.agent.agent_id,
+        side=Side.RDV_SOLIDARITES,
+        action=action,
+        kind=ObjectKind.BUSY_BLOCK,
+        op_class=op_class,
+        rule=rule,
+        when=interval.start,
+        absence_id=absence_id,
+        interval=interval,
+        basis=basis,
+        provenance=provenance.provenance,
+        needs_approval=needs_approval,
+    )

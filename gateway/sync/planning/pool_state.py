@@ -1,0 +1,92 @@
+"""What persons did to the absences of the pool since they were agreed, seen and taken over: no remote write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.sync.values import (
+    AgentView,
+    BlockOrigin,
+    Change,
+    ChangeKind,
+    Interval,
+    PoolBlock,
+    Presence,
+    Suppression,
+)
+from mappings.blocks import Block, subtract
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """The pool as it is now. `ours` may be changed and deleted by us; `fixed` (unknown whether they are still
+    there) and `released` (taken over by a person) only cover their time."""
+
+    ours: tuple[PoolBlock, ...]
+    fixed: tuple[PoolBlock, ...]
+    released: tuple[PoolBlock, ...]
+    changes: tuple[Change, ...]
+    new_suppressions: tuple[Suppression, ...]
+
+
+def judge_pool(view: AgentView, units: Iterable[Block], now: datetime) -> Pool:
+    """Compare each agreed block with what was read. `units`: busy occurrences now, to know what was freed."""
+    seen = {each.absence.id: each for each in view.absences}
+    all_units = tuple(units)
+    ours: list[PoolBlock] = []
+    fixed: list[PoolBlock] = []
+    released: list[PoolBlock] = []
+    changes: list[Change] = []
+    for block in view.blocks:
+        found = seen.get(block.absence_id)
+        if found is None or found.presence is Presence.UNKNOWN:
+            fixed.append(block)
+            continue
+        if found.presence is Presence.GONE:
+            changes.append(_gone(block, all_units, now))
+            continue
+        current = Interval(found.absence.start, found.absence.end)
+        change = _edited(block, current, all_units, now)
+        if change is not None:
+            changes.append(change)
+            block = change.block or block  # noqa: PLW2901 - the block as it is from now on
+        (released if block.origin is BlockOrigin.RELEASED else ours).append(block)
+    suppressions = tuple(s for change in changes for s in change.suppressions)
+    return Pool(tuple(ours), tuple(fixed), tuple(released), tuple(changes), suppressions)
+
+
+def _gone(block: PoolBlock, units: tuple[Block, ...], now: datetime) -> Change:
+    if block.end <= now:
+        return Change(ChangeKind.BLOCK_FORGOTTEN, block.agent_id, "past_block_removed", block=block)
+    freed = _suppressions(block, [Interval(block.start, block.end)], units)
+    return Change(ChangeKind.BLOCK_FREED, block.agent_id, "freed_by_hand", block=block, suppressions=freed)
+
+
+def _edited(block: PoolBlock, current: Interval, units: tuple[Block, ...], now: datetime) -> Change | None:
+    if (current.start, current.end) == (block.start, block.end):
+        return None
+    old = Block(block.start, block.end, block.provenance)
+    uncovered = [Interval(part.start, part.end) for part in subtract(old, [(current.start, current.end)])]
+    freed = _suppressions(block, uncovered, units) if block.end > now else ()
+    moved = replace(block, start=current.start, end=current.end)
+    if block.start <= current.start and current.end <= block.end and block.origin is not BlockOrigin.RELEASED:
+        return Change(ChangeKind.BLOCK_SHORTENED, block.agent_id, "shortened_by_hand", block=moved, suppressions=freed)
+    moved = replace(moved, origin=BlockOrigin.RELEASED)
+    return Change(ChangeKind.BLOCK_RELEASED, block.agent_id, "moved_by_hand", block=moved, suppressions=freed)
+
+
+def _suppressions(block: PoolBlock, freed: Iterable[Interval], units: Iterable[Block]) -> tuple[Suppression, ...]:
+    """One for each occurrence behind the block and each freed part that it occupied.
+
+    An occurrence that is no longer busy, or was moved meanwhile, needs none.
+    """
+    found: list[Suppression] = []
+    for unit in units:
+        for provenance in sorted(unit.provenance & block.provenance):
+            for part in freed:
+                start, end = max(part.start, unit.start), min(part.end, unit.end)
+                if start < end:
+                    found.append(Suppression(block.agent_id, provenance, unit.start, unit.end, start, end))
+    return tuple(found)

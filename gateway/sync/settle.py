@@ -1,0 +1,125 @@
+"""Settling open intents: what a crash or a lost answer left undecided is found out by reading."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connectors.errors import ConnectorError
+from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from gateway.store.store import Store
+from gateway.sync.ledger import Ledger
+from gateway.sync.observe_calendars import CalendarObserver
+from gateway.sync.observe_rdv_solidarites import problem_of
+from gateway.sync.record import Recorder, Result
+from gateway.sync.values import Action, Interval, OpenIntent, Operation, Problem, SeenEvent, Side
+from mappings.identity import is_tagged
+from mappings.owned import owned_digest, owned_of_draft
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """`open`: how many stay undecided for now."""
+
+    open: int = 0
+    problems: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Settler:
+    """Settles intents for one run. `absences_proven_at`: when the run's complete list was asked for, if it was."""
+
+    store: Store
+    rdv_solidarites: RdvSolidarites
+    accounts: Mapping[str, CalendarAccount]
+    observer: CalendarObserver
+    recorder: Recorder
+    clock: Clock
+    absences_proven_at: datetime | None
+
+    def settle(self, ledger: Ledger, intents: tuple[OpenIntent, ...]) -> Settlement:
+        """Decide each open intent of one agent that can be decided now."""
+        undecided = 0
+        problems: list[Problem] = []
+        for intent in intents:
+            try:
+                decided = self._decide(ledger, intent)
+            except ConnectorError as error:
+                problems.append(problem_of(error, intent.operation.agent_id))
+                decided = False
+            undecided += not decided
+        return Settlement(undecided, tuple(problems))
+
+    def _decide(self, ledger: Ledger, intent: OpenIntent) -> bool:
+        operation = intent.operation
+        if operation.side is Side.CALENDAR:
+            return self._settle_event(ledger, intent)
+        if operation.action is Action.CREATE:
+            return self._settle_creation(ledger, intent)
+        return self._settle_absence(ledger, intent)
+
+    def _close(self, intent: OpenIntent) -> bool:
+        with self.store.transaction() as tx:
+            tx.close_intent(intent.id, "not_done")
+        return True
+
+    def _settle_event(self, ledger: Ledger, intent: OpenIntent) -> bool:
+        """Calendars can be asked at once: a late write meets its own precondition."""
+        operation = intent.operation
+        if operation.ref is None:
+            return self._close(intent)
+        account = self.accounts[operation.ref.account]
+        href = operation.href
+        if operation.action is Action.CREATE and operation.draft is not None:
+            href = account.href_of(operation.ref.calendar, operation.draft.uid)
+        item = account.read(operation.ref.calendar, href)
+        if operation.action is Action.DELETE:
+            if item is not None:
+                return self._close(intent)
+            self.recorder.done(ledger, operation, Result(), intent)
+            return True
+        if item is None or not self._is_as_asked(operation, self.observer.see(account, operation.ref, item)):
+            return self._close(intent)
+        self.recorder.done(ledger, operation, Result(item=item), intent)
+        return True
+
+    def _is_as_asked(self, operation: Operation, seen: SeenEvent) -> bool:
+        if operation.draft is None:
+            return False
+        return seen.owned_digest == owned_digest(self.observer.digest_key, owned_of_draft(operation.draft))
+
+    def _settle_absence(self, ledger: Ledger, intent: OpenIntent) -> bool:
+        """A change or removal of an absence: both are the same however often they are done."""
+        operation = intent.operation
+        if operation.absence_id is None:
+            return self._close(intent)
+        current = self.rdv_solidarites.absence(operation.absence_id)
+        if operation.action is Action.DELETE:
+            if current is not None:
+                return self._close(intent)
+            self.recorder.done(ledger, operation, Result(), intent)
+            return True
+        if current is None or Interval(current.start, current.end) != operation.interval:
+            return self._close(intent)
+        self.recorder.done(ledger, operation, Result(absence=current), intent)
+        return True
+
+    def _settle_creation(self, ledger: Ledger, intent: OpenIntent) -> bool:
+        """A creation has no name to ask for: adopt the exact match that came after it, or wait long enough to
+        know that none will come."""
+        operation = intent.operation
+        taken = ledger.blocks.keys() | ledger.mirrors.keys()
+        for absence in sorted(ledger.absences.values(), key=lambda each: each.id):
+            if (
+                absence.id > intent.highest_absence_id
+                and absence.id not in taken
+                and is_tagged(absence.title)
+                and Interval(absence.start, absence.end) == operation.interval
+            ):
+                self.recorder.done(ledger, operation, Result(absence=absence), intent)
+                return True
+        patience = timedelta(seconds=2 * self.rdv_solidarites.read_timeout)
+        if self.absences_proven_at is not None and self.absences_proven_at >= intent.opened_at + patience:
+            return self._close(intent)
+        return False
