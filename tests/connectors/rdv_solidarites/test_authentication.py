@@ -187,21 +187,31 @@ def test_a_token_that_another_process_got_since_is_used_instead_of_signing_in() 
     assert server.sign_ins == 2
 
 
-def test_threads_that_all_get_a_401_sign_in_once() -> None:
+class Forgetful(MemoryTokenStore):
+    """A store that lost what it was given."""
+
+    def load(self) -> str | None:
+        return None
+
+
+@pytest.mark.parametrize("store", [MemoryTokenStore, Forgetful])
+def test_threads_that_all_get_a_401_sign_in_once(store: type[MemoryTokenStore]) -> None:
     clock = FakeClock()
     server = DeviseServer(clock)
     together = threading.Barrier(8)
-    client = client_of(server, authentication=devise(clock, MemoryTokenStore()), clock=clock)
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        answer = server(request)
+        if answer.status_code == 401:
+            together.wait(timeout=10)  # every thread has sent the old token before one can get the new one
+        return answer
+
+    client = client_of(handler, authentication=devise(clock, store()), clock=clock)
     client.organisations()
     server.valid = "evicted"
-
-    def ask(_: int) -> None:
-        together.wait(timeout=10)
-        client.organisations()
-
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(ask, range(8)))
-    assert server.sign_ins == 2
+        list(pool.map(lambda _: client.organisations(), range(8)))
+    assert (server.sign_ins, server.calls) == (2, 17)
 
 
 def test_a_refused_password_is_tried_once() -> None:
