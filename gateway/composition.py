@@ -11,7 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
-from connectors.caldav import CalDavAccount
+from connectors.caldav import CalDavAccount, CalDavSettings
+from connectors.caldav.settings import PROFILES
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from connectors.rdv_solidarites import (
     Authentication,
@@ -24,6 +25,7 @@ from connectors.rdv_solidarites import (
 from gateway.clock import SystemClock
 from gateway.keys import Keyring, load_keys
 from gateway.settings import AccountSection, Settings
+from gateway.settings_problems import SettingsError, nearest
 from gateway.store.database import UnmigratedDatabase, open_database
 from gateway.store.store import Store
 from gateway.sync.engine import Engine, EngineSettings
@@ -82,7 +84,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         stack.callback(rdv_solidarites.close)
         accounts: dict[str, CalendarAccount] = {}
         for section in settings.accounts:
-            accounts[section.name] = calendar_account(section)
+            accounts[section.name] = calendar_account(section, clock)
             stack.callback(accounts[section.name].close)
         engine = Engine(
             store=store,
@@ -119,13 +121,29 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
     )
 
 
-def calendar_account(section: AccountSection) -> CalendarAccount:
-    """The account that the section describes."""
+def calendar_account(section: AccountSection, clock: Clock) -> CalendarAccount:
+    """The account that the section describes. Raises `SettingsError` for a profile that there is not."""
+    profile = PROFILES.get(section.profile)
+    if profile is None:
+        known = ", ".join(PROFILES)
+        hint = nearest(section.profile, PROFILES)
+        raise SettingsError((f"accounts[{section.name}].profile: expected one of {known}{hint}",))
     return CalDavAccount(
-        name=section.name,
-        url=section.url,
-        username=section.username,
-        password=section.password.read().get_secret_value(),
+        CalDavSettings(
+            name=section.name,
+            url=section.url,
+            username=section.username,
+            password=section.password.read().get_secret_value(),
+            home=section.home,
+            profile=profile,
+            owned_by_it=section.belongs_to == "it",
+            owner_addresses=section.owner_addresses,
+            connect_timeout=section.connect_timeout,
+            read_timeout=section.read_timeout,
+            answer_limit=section.answer_limit,
+            max_connections=section.connections,
+        ),
+        clock=clock,
     )
 
 

@@ -36,6 +36,7 @@ from mappings.rdv_event import LabelLevel, RdvLabels
 
 DEFAULT_FILE = "rdv-gateway.toml"
 
+_SYSTEMS = frozenset({"configuration", "database", "keys", "rdv_solidarites"})
 _RULES = Rules()
 _LABELS = RdvLabels()
 
@@ -56,6 +57,8 @@ def _url(value: str) -> str:
 def _name(value: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value):
         raise ValueError("expected letters, digits, dots, underscores and hyphens")
+    if value in _SYSTEMS:
+        raise ValueError(f"{value} names another system; expected any other name")
     return value
 
 
@@ -203,10 +206,13 @@ class AccountSection(Section):
     password_env: str | None = None
     password_file: FilePath | None = None
     belongs_to: Literal["it", "agent"] = "it"
-    features: str | None = None
-    connections: int = Field(default=4, ge=1, le=32)
+    profile: str = "generic"
+    home: str | None = Field(default=None, min_length=1)
+    owner_addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    connections: int = Field(default=8, ge=1, le=32)
     connect_timeout: Seconds = 10.0
     read_timeout: Seconds = 30.0
+    answer_limit: Seconds = 120.0
 
     @model_validator(mode="after")
     def _source(self) -> Self:

@@ -199,14 +199,14 @@ class TestDocuments:
             bare = line.removeprefix("# ")
             if header := re.fullmatch(r"\[+([a-z_.]+)\]+", bare):
                 section = header[1]
-            elif key := re.match(r"([a-z_]+|\d+) = \S", bare):
-                named.add(f"{section}.{'*' if key[1].isdigit() else key[1]}")
+            elif key := re.match(r"([a-z_]+|\d+|\"[^\"]+\") = \S", bare):
+                named.add(f"{section}.{key[1] if key[1][0].isalpha() else '*'}")
         assert named == set(keys_of(Settings))
 
     def test_values_commented_out_in_the_example_are_the_defaults(self):
         """Taking the comment sign away changes nothing, but for keys that are one of several ways."""
         text = EXAMPLE.read_text(encoding="utf-8")
-        ways = ("_env", "_file", "client_id", "features", "backfill_from", "[", "12 ")
+        ways = ("_env", "_file", "client_id", "home", "backfill_from", "[", "12 ")
         plain = "\n".join(
             line.removeprefix("# ")
             if re.match(r"# [a-z_]+ = ", line) and not any(way in line.split("=")[0] for way in ways)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import typer
+from rich.table import Table
 
 from gateway.cli.describe import place, thing, which
 from gateway.cli.exits import Exit, UserError
@@ -18,7 +18,8 @@ from gateway.cli.session import local, require_enrolled
 from gateway.clock import SystemClock
 from gateway.store.store import Store
 from gateway.store.values import HoldRow
-from gateway.sync.values import AgentState, JournalEntry
+from gateway.sync.approval import Approval, approve, pending
+from gateway.sync.values import HoldReason
 
 HOLD_COLUMNS = ("Agent", "Where", "Action", "What", "When", "Which", "Held since", "Held for")
 
@@ -33,17 +34,8 @@ class Choice:
     reason: str | None
 
     def takes(self, hold: HoldRow) -> bool:
-        """Whether this hold is meant."""
-        return (
-            (self.every or hold.agent_id in self.agents)
-            and self.op_class in (None, hold.op_class.value)
-            and self.reason in (None, hold.reason.value)
-        )
-
-    @property
-    def whole(self) -> bool:
-        """Whether everything of an agent is meant, not some classes or reasons only."""
-        return self.op_class is None and self.reason is None
+        """Whether a hold of a chosen agent is meant."""
+        return self.op_class in (None, hold.op_class.value) and self.reason in (None, hold.reason.value)
 
 
 def run(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit:
@@ -52,67 +44,49 @@ def run(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit:
         raise UserError("Name the agents to approve, or give --all.", remedy="See `rdv-gateway status` for their ids.")
     with local(config) as (_settings, store):
         require_enrolled(store, choice.agents)
-        holds = [hold for hold in store.holds() if choice.takes(hold)]
-        waiting = first_runs(store, choice, holds)
+        approval = chosen(store, choice)
         if not as_json:
-            show(holds)
-        if not holds and not waiting:
+            show(approval)
+        if not approval.holds and not approval.agents:
             if as_json:
                 print_json({"approved": [], "first_runs": []})
             else:
-                messages().print("Nothing is held there. A first run is held once `rdv-gateway plan` has shown it.")
+                messages().print("Nothing waits there. A first run waits once `rdv-gateway plan` has shown it.")
             return Exit.FINE
-        if not yes and not _confirmed(len(holds), as_json=as_json):
+        if not yes and not _confirmed(approval, as_json=as_json):
             if as_json:
-                print_json({"approved": [], "first_runs": [], "held": [hold_json(hold) for hold in holds]})
+                print_json({"approved": [], "first_runs": [], "held": _holds_json(approval)})
             messages().print("Nothing was approved; --yes approves without asking.")
             return Exit.NEEDS_PERSON
-        approve(store, holds, waiting, now=SystemClock().now(), by=getpass.getuser())
+        approve(store, approval, at=SystemClock().now(), by=getpass.getuser())
     if as_json:
-        print_json({"approved": [hold_json(hold) for hold in holds], "first_runs": waiting})
+        print_json({"approved": _holds_json(approval), "first_runs": list(approval.agents)})
     else:
-        results().print(f"{len(holds)} approved. The next sync does them if its plan is still the same.")
+        results().print(f"{len(approval.holds)} approved. The next sync does them if its plan is still the same.")
     return Exit.FINE
 
 
-def first_runs(store: Store, choice: Choice, holds: list[HoldRow]) -> list[int]:
-    """Agents whose first run the choice lets through as a whole: a part of it leaves the rest waiting."""
-    if not choice.whole and choice.reason != "first_run":
-        return []
-    if choice.op_class is not None:
-        return []
-    shown = {hold.agent_id for hold in holds}
-    return [agent.agent_id for agent in store.agents([AgentState.FIRST_RUN]) if agent.agent_id in shown]
+def chosen(store: Store, choice: Choice) -> Approval:
+    """What the choice covers. A first run goes through as a whole only: a part of it leaves the agent waiting."""
+    waiting = pending(store, None if choice.every else choice.agents)
+    whole = choice.op_class is None and choice.reason in (None, HoldReason.FIRST_RUN.value)
+    return Approval(
+        holds=tuple(hold for hold in waiting.holds if choice.takes(hold)), agents=waiting.agents if whole else ()
+    )
 
 
-def approve(store: Store, holds: list[HoldRow], first: list[int], *, now: datetime, by: str) -> None:
-    """Record the approvals, each agent's in one transaction with its journal entry."""
-    digests: dict[int, list[str]] = defaultdict(list)
-    for hold in holds:
-        digests[hold.agent_id].append(hold.digest)
-    for agent_id, approved in digests.items():
-        with store.transaction() as transaction:
-            transaction.approve(agent_id, approved, at=now, by=by)
-            if agent_id in first:
-                transaction.set_first_run_approved(agent_id)
-            transaction.journal(
-                JournalEntry(
-                    at=now,
-                    run_id="",
-                    agent_id=agent_id,
-                    side="gateway",
-                    action="approve",
-                    object="hold",
-                    reference=f"{len(approved)} operations",
-                    rule=f"approved by {by}",
-                )
-            )
+def show(approval: Approval) -> None:
+    """What waits, as a table on stdout, and whose first run it is."""
+    console = results()
+    if approval.holds:
+        console.print(holds_table(approval.holds))
+    if approval.agents:
+        console.print(f"First run of: {', '.join(map(str, approval.agents))}.")
 
 
-def show(holds: list[HoldRow]) -> None:
-    """The holds as a table on stdout."""
-    if holds:
-        results().print(table("Held", HOLD_COLUMNS, map(_row, holds)))
+def holds_table(holds: Sequence[HoldRow]) -> Table:
+    """Holds for people: ids and times."""
+    return table("Held", HOLD_COLUMNS, map(_row, holds))
 
 
 def hold_json(hold: HoldRow) -> dict[str, object]:
@@ -147,7 +121,11 @@ def _row(hold: HoldRow) -> tuple[object, ...]:
     )
 
 
-def _confirmed(count: int, *, as_json: bool) -> bool:
+def _holds_json(approval: Approval) -> list[dict[str, object]]:
+    return [hold_json(hold) for hold in approval.holds]
+
+
+def _confirmed(approval: Approval, *, as_json: bool) -> bool:
     if as_json or not sys.stdin.isatty():
         return False
-    return typer.confirm(f"Let these {count} through?", err=True)
+    return typer.confirm(f"Let these {len(approval.holds)} through?", err=True)

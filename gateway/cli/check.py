@@ -98,7 +98,7 @@ def _rdv_solidarites(settings: Settings, store: Store | None) -> Iterator[Findin
 def _account(section: AccountSection, store: Store | None) -> Iterator[Finding]:
     what = f"account {section.name}"
     try:
-        with closing(calendar_account(section)) as account:
+        with closing(calendar_account(section, SystemClock())) as account:
             calendars = account.discover()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error, system=section.name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import traceback
 
-from connectors.errors import ConnectorError
+from connectors.errors import ConnectorError, OurBug, RetryLater
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import messages, print_json
 from gateway.settings_problems import SettingsError
@@ -37,8 +37,10 @@ def _told(error: Exception) -> tuple[Exit, list[str], str]:
     if isinstance(error, SettingsError):
         prefix = f"{error.file}: " if error.file else ""
         return Exit.USAGE, [prefix + problem for problem in error.problems], ""
-    if isinstance(error, ConnectorError):
-        code = Exit.USAGE if error.system in _OF_THIS_MACHINE else Exit.REMOTE
+    if isinstance(error, ConnectorError) and not isinstance(error, OurBug):
+        code = Exit.REMOTE
+        if error.system in _OF_THIS_MACHINE:
+            code = Exit.BUSY if isinstance(error, RetryLater) else Exit.USAGE
         return code, [f"{error.system}: {error}"], error.remedy
     if isinstance(error, OSError) and error.filename is not None:
         return Exit.USAGE, [f"{error.filename}: {error.strerror}"], ""

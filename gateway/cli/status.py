@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from gateway.cli.approve import hold_json, show
+from gateway.cli.approve import hold_json, holds_table
 from gateway.cli.describe import problem_json
 from gateway.cli.exits import Exit
 from gateway.cli.output import age, moment, print_json, results, table
@@ -34,7 +34,8 @@ def run(config: Path, *, as_json: bool) -> Exit:
     else:
         console = results()
         console.print(table("Agents", _AGENT_COLUMNS, (_agent_row(agent, now) for agent in agents)))
-        show(list(holds))
+        if holds:
+            console.print(holds_table(holds))
         console.print(table("Last runs", _RUN_COLUMNS, map(_run_row, runs)))
     if any(agent.last_problem for agent in agents) or (runs and runs[0].problems):
         return Exit.REMOTE

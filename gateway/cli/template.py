@@ -14,7 +14,7 @@ class NewAccount:
     url: str
     username: str
     password: str
-    features: str = ""
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ def render(new: NewSettings) -> str:
 
 
 def _account(account: NewAccount) -> str:
-    features = f"features = {quoted(account.features)}\n" if account.features else ""
+    profile = f"profile = {quoted(account.profile)}\n" if account.profile else ""
     return (
         "[[accounts]]\n"
         f"name = {quoted(account.name)}\n"
         f"url = {quoted(account.url)}\n"
         f"username = {quoted(account.username)}\n"
-        f"{account.password}\n{features}"
+        f"{account.password}\n{profile}"
     )
 
 
