@@ -135,11 +135,11 @@ def load_times(text: str) -> EventTimes:
     try:
         stored = json.loads(text)
         if stored["v"] != _VERSION:
-            raise ValueError("event times of another version")
+            raise ValueError("another version")
         return EventTimes(tuple(_load_component(component) for component in stored["components"]))
     except ZoneInfoNotFoundError as error:
         raise BadItem("unknown time zone", system=SYSTEM) from error
-    except (KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError("not event times") from error
 
 
