@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from connectors.errors import ConnectorError, ITMustAct, RightsMissing
+from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
 from connectors.records import Organisation, Rdv, RdvListing, RdvWindow
 from gateway.store.store import Store
@@ -114,6 +114,10 @@ class RdvSolidaritesObserver:
         ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
         with self.store.transaction() as tx:
             tx.save_absences(ours)
+        problems += [
+            problem_of(BadItem(f"absence {number} cannot be read: {reason}", system=_SYSTEM), None)
+            for number, reason in listing.unreadable
+        ]
         if not listing.complete:
             problems.append(
                 Problem(
@@ -125,7 +129,7 @@ class RdvSolidaritesObserver:
                 )
             )
             return None
-        listed = {absence.id for absence in listing.absences}
+        listed = {absence.id for absence in listing.absences} | {number for number, _ in listing.unreadable}
         mapped = self.store.mapped_absence_ids()
         missing = [each for each in known.values() if each.id not in listed]
         with self.store.transaction() as tx:

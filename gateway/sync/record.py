@@ -17,6 +17,7 @@ from gateway.store.transaction import Transaction
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.planning.context import PlanContext
+from gateway.sync.planning.mirrors import mirror_asked
 from gateway.sync.values import (
     Action,
     AgreedCopy,
@@ -165,7 +166,7 @@ class Recorder:
             start=known.start if known else interval.start,
             end=known.end if known else interval.end,
             recurring=operation.recurring,
-            asked_digest=self._asked(operation, event),
+            asked_digest=self._mirror_asked(operation, event),
             # A title that a person typed stays theirs: it is never the agreed one.
             title_digest=known.title_digest if known and operation.keeps_title else event.title_digest,
             times_digest=event.times_digest,
@@ -180,6 +181,13 @@ class Recorder:
         if operation.action is Action.PAIR and not asked.startswith(f"{seen.owned_digest}:"):
             return ""
         return asked
+
+    def _mirror_asked(self, operation: Operation, seen: SeenEvent) -> str:
+        draft = _required(operation.draft)
+        if draft.recurrence:
+            return self._asked(operation, seen)
+        asked = mirror_asked(self.context, draft)
+        return asked if operation.action is not Action.PAIR or asked == seen.title_digest else ""
 
     # --- journal ---------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from connectors.errors import BadItem
 from connectors.records import Absence, EventDraft
 from gateway.sync.planning.blocks import interval_text
-from gateway.sync.planning.context import PlanContext
+from gateway.sync.planning.context import PlanContext, title_digest
 from gateway.sync.planning.recognition import SortedEvents
 from gateway.sync.values import (
     Action,
@@ -186,7 +186,7 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
     if merged != here:
         operations.append(_absence_update(mirror, here, merged))
         draft = absence_draft(replace(absence, start=start, end=end), view.agent.zone, context.identity)
-    text_changed = merged == here and here == there and context.asked(draft) != mirror.asked_digest
+    text_changed = mirror_asked(context, draft) != mirror.asked_digest
     if merged != there or text_changed:
         operations.append(
             replace(
@@ -206,7 +206,7 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
 
 def _one_way(pair: _Pair, view: AgentView, context: PlanContext, *, keeps_title: bool) -> Decision:
     mirror = pair.mirror
-    changed = context.asked(pair.draft) != mirror.asked_digest
+    changed = mirror_asked(context, pair.draft) != mirror.asked_digest
     edited = pair.event.times_digest != mirror.times_digest
     if not changed and not edited:
         return Decision()
@@ -219,6 +219,11 @@ def _one_way(pair: _Pair, view: AgentView, context: PlanContext, *, keeps_title:
         keeps_title=keeps_title,
     )
     return Decision((update,))
+
+
+def mirror_asked(context: PlanContext, draft: EventDraft) -> str:
+    """What an absence asks of its event beside the times that both sides may edit: all of it if it recurs."""
+    return context.asked(draft) if draft.recurrence else title_digest(context.digest_key, draft.summary)
 
 
 def _merge(agreed: datetime, here: datetime, there: datetime) -> tuple[datetime, bool]:
