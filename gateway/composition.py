@@ -143,7 +143,7 @@ def calendar_account(section: AccountSection, clock: Clock) -> CalendarAccount:
             answer_limit=section.answer_limit,
             max_connections=section.connections,
         ),
-        clock=clock,
+        now=clock.now,
     )
 
 

@@ -23,9 +23,9 @@ def messages() -> Console:
     return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
 
 
-def print_json(value: object) -> None:
-    """The one JSON document of a command, on stdout."""
-    json.dump(value, sys.stdout, ensure_ascii=False, indent=2, default=_plain)
+def print_json(value: object, *, indent: int | None = 2) -> None:
+    """The JSON document of a command on stdout; `indent` None: on one line."""
+    json.dump(value, sys.stdout, ensure_ascii=False, indent=indent, default=_plain)
     sys.stdout.write("\n")
     sys.stdout.flush()
 

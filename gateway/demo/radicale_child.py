@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 import runpy
 import signal
-import sys
 import threading
+
+_STDIN = 0
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    # Unbuffered: a lock of a buffered stream, held by this thread, would break the interpreter's exit.
+    while os.read(_STDIN, 1024):
+        pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 
