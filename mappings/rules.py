@@ -207,7 +207,7 @@ def starts(
 
     Work is bounded by the window, not by the age of the series nor by its rule:
 
-    * The walk begins at the last whole period (day, week, month or year times INTERVAL) before the window. What a
+    * The walk begins with the period (day, week, month or year, times INTERVAL) in which the window begins. What a
       rule gives in one period depends on nothing before it, except with COUNT, which is walked from its start.
     * dateutil walks a rule that never matches (30 February) up to the year 9999. The Gregorian calendar repeats
       every 400 years to the weekday, so the walk is done in the last such cycle, where that end is near.
@@ -255,18 +255,18 @@ def _with_defaults(rule: Rule, first: datetime) -> Rule:
 
 
 def _period(rule: Rule, first: datetime, earliest: datetime | None) -> datetime:
-    """Midnight that begins a period of the rule: the one of DTSTART, or one at least a period before `earliest`."""
+    """Midnight that begins a period of the rule: the one of DTSTART, or of `earliest` if later."""
     midnight = first.replace(hour=0, minute=0, second=0, microsecond=0)
     ahead = max(midnight, earliest) if earliest else midnight
     if rule.frequency >= Frequency.WEEKLY:
         length = rule.interval * (7 if rule.frequency is Frequency.WEEKLY else 1)
         back = (midnight.weekday() - rule.week_start) % 7 if rule.frequency is Frequency.WEEKLY else 0
-        skipped = max(0, (ahead - midnight).days // length - 1)
+        skipped = (ahead - midnight).days // length
         return midnight + timedelta(days=skipped * length - back)
     yearly = rule.frequency is Frequency.YEARLY
     length = rule.interval * (12 if yearly else 1)
     month = midnight.year * 12 + (0 if yearly else midnight.month - 1)
-    skipped = max(0, (ahead.year * 12 + ahead.month - 1 - month) // length - 1)
+    skipped = (ahead.year * 12 + ahead.month - 1 - month) // length
     year, index = divmod(month + skipped * length, 12)
     return midnight.replace(year=year, month=index + 1, day=1)
 
