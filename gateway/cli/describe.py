@@ -6,8 +6,9 @@ Only named fields of the values are taken, so that a field added to a value tomo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from gateway.cli.output import moment
 from gateway.sync.values import (
@@ -15,6 +16,7 @@ from gateway.sync.values import (
     AgentReport,
     Conflict,
     Held,
+    LinkedAgent,
     ObjectKind,
     Operation,
     Problem,
@@ -25,6 +27,9 @@ from gateway.sync.values import (
 
 OPERATION_COLUMNS = ("Agent", "Where", "Action", "What", "From", "To", "Which", "Rule")
 HELD_COLUMNS = (*OPERATION_COLUMNS[:-1], "Held for")
+
+Zones = Mapping[int, ZoneInfo]
+"""Agents' zones by id. The times of one who is missing are shown in UTC, with a Z."""
 
 _PLACES = {Side.CALENDAR: "calendar", Side.RDV_SOLIDARITES: "RDV-Solidarités"}
 _OBJECTS = {
@@ -73,9 +78,10 @@ def operation_json(operation: Operation) -> dict[str, object]:
     }
 
 
-def operation_row(operation: Operation) -> tuple[object, ...]:
-    """An operation as a row under `OPERATION_COLUMNS`."""
-    start, end = times_of(operation)
+def operation_row(operation: Operation, zones: Zones) -> tuple[object, ...]:
+    """An operation as a row under `OPERATION_COLUMNS`, in the agent's own time."""
+    zone = zones.get(operation.agent_id)
+    start, end = (_local(time, zone) for time in times_of(operation))
     return (
         operation.agent_id,
         place(operation.side),
@@ -100,9 +106,21 @@ def held_json(held: Held) -> dict[str, object]:
     return {"reason": held.reason.value, "explanation": held.explanation, **operation_json(held.operation)}
 
 
-def held_row(held: Held) -> tuple[object, ...]:
+def held_row(held: Held, zones: Zones) -> tuple[object, ...]:
     """A held operation as a row under `HELD_COLUMNS`."""
-    return (*operation_row(held.operation)[:-1], held.explanation or held.reason.value)
+    return (*operation_row(held.operation, zones)[:-1], held.explanation or held.reason.value)
+
+
+def zones_of(agents: Iterable[LinkedAgent]) -> Zones:
+    """Each agent's zone, by id."""
+    return {agent.agent_id: agent.zone for agent in agents}
+
+
+def _local(time: date | datetime | None, zone: ZoneInfo | None) -> date | datetime | None:
+    """An instant as the agent's wall-clock; what has no offset is one already."""
+    if zone is None or not isinstance(time, datetime) or time.tzinfo is None:
+        return time
+    return time.astimezone(zone).replace(tzinfo=None)
 
 
 def set_aside_json(item: SetAside) -> dict[str, object]:

@@ -28,7 +28,7 @@ app.add_typer(database_app, name="db")
 
 Config = Annotated[Path, typer.Option("--config", envvar="RDV_GATEWAY_CONFIG", help="The configuration file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Agents = Annotated[list[int] | None, typer.Option("--agent", help="Only this agent's id; may be repeated.")]
+Agents = Annotated[list[int] | None, typer.Option("--agent", metavar="ID", help="Only this agent; may be repeated.")]
 OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
 HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence", "native_sync"]
 
@@ -88,9 +88,12 @@ def enroll(
     *,
     agent: Annotated[str, typer.Argument(metavar="AGENT_ID|EMAIL", help="Who, as RDV-Solidarités knows them.")],
     account: Annotated[str, typer.Option("--account", help="Name of the calendar account in the configuration.")],
-    target: Annotated[str | None, typer.Option("--target", help="The calendar that receives copies of RDVs.")] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="CALENDAR", help="The calendar that receives copies of RDVs.")
+    ] = None,
     source: Annotated[
-        list[str] | None, typer.Option("--source", help="A calendar whose events block; may be repeated.")
+        list[str] | None,
+        typer.Option("--source", metavar="CALENDAR", help="A calendar whose events block; may be repeated."),
     ] = None,
     zone: Annotated[str | None, typer.Option("--zone", help="The agent's time zone if it is another.")] = None,
     config: Config = _CONFIG,
@@ -122,7 +125,7 @@ def sync(agent: Agents = None, config: Config = _CONFIG, as_json: Json = False) 
 @app.command()
 def approve(
     *,
-    agent: Annotated[list[int] | None, typer.Argument(metavar="[AGENT]...", help="Agents' ids.")] = None,
+    agent: Annotated[list[int] | None, typer.Argument(metavar="AGENT", help="Agents' ids.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every agent who has something held.")] = False,
     only_class: Annotated[OperationClassName | None, typer.Option("--class", help="Only this class.")] = None,
     reason: Annotated[HoldReasonName | None, typer.Option("--reason", help="Only what is held for this.")] = None,
@@ -140,7 +143,7 @@ def approve(
 @app.command()
 def journal(
     *,
-    agent: Annotated[int | None, typer.Option("--agent", help="Only this agent's id.")] = None,
+    agent: Annotated[int | None, typer.Option("--agent", metavar="ID", help="Only this agent.")] = None,
     run: Annotated[str | None, typer.Option("--run", help="Only this run.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many entries.")] = 50,
     config: Config = _CONFIG,

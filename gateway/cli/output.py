@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime, timedelta
 
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 
@@ -40,6 +41,18 @@ def progress(text: str, *, as_json: bool) -> AbstractContextManager[object]:
     """A turning wheel on a terminal while `text` is under way; nothing elsewhere."""
     console = messages()
     return nullcontext() if as_json or not console.is_terminal else console.status(text)
+
+
+@contextmanager
+def counted(text: str, total: int, *, as_json: bool) -> Iterator[Callable[[object], None]]:
+    """A bar on a terminal that each call of the given function, from any thread, moves by one of `total`."""
+    console = messages()
+    if as_json or not console.is_terminal:
+        yield lambda _one: None
+        return
+    with Progress(console=console, transient=True) as bar:
+        task = bar.add_task(text, total=total)
+        yield lambda _one: bar.advance(task)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from gateway.cli.describe import (
     HELD_COLUMNS,
     OPERATION_COLUMNS,
+    Zones,
     held_row,
     operation_row,
     operations_of,
@@ -17,9 +18,10 @@ from gateway.cli.describe import (
     seconds_needed,
     tally,
     writes,
+    zones_of,
 )
 from gateway.cli.exits import Exit, UserError
-from gateway.cli.output import duration, messages, print_json, progress, results, table
+from gateway.cli.output import counted, duration, messages, print_json, results, table
 from gateway.cli.session import require_enrolled, syncing
 from gateway.sync.values import AgentReport, Operation, RunReport, Side
 
@@ -31,13 +33,14 @@ def run(config: Path, agent_ids: list[int] | None, *, dry_run: bool, as_json: bo
             raise UserError("Nobody is enrolled.", remedy="See `rdv-gateway agents`, then `rdv-gateway enroll`.")
         if agent_ids:
             require_enrolled(application.store, agent_ids)
-        with progress("Reading both sides…", as_json=as_json):
-            report = application.engine.run(agent_ids or None, dry_run=dry_run)
+        zones = zones_of(application.store.agents())
+        with counted("Agents", len(agent_ids or zones), as_json=as_json) as one_done:
+            report = application.engine.run(agent_ids or None, dry_run=dry_run, on_report=one_done)
         rate = application.settings.rdv_solidarites.requests_per_second
     if as_json:
         print_json(_json(report, rate))
     else:
-        _show(report, rate)
+        _show(report, rate, zones)
     return exit_of(report)
 
 
@@ -65,15 +68,15 @@ def _expected(report: RunReport) -> list[Operation]:
     return [*operations_of(report), *held]
 
 
-def _show(report: RunReport, rate: float) -> None:
+def _show(report: RunReport, rate: float, zones: Zones) -> None:
     console = results()
     operations = list(operations_of(report))
     title = "Would be done" if report.dry_run else "Done"
     if operations:
-        console.print(table(title, OPERATION_COLUMNS, map(operation_row, operations)))
+        console.print(table(title, OPERATION_COLUMNS, (operation_row(one, zones) for one in operations)))
     held = [waiting for agent in report.agents for waiting in agent.held]
     if held:
-        console.print(table("Held until a person approves", HELD_COLUMNS, map(held_row, held)))
+        console.print(table("Held until a person approves", HELD_COLUMNS, (held_row(one, zones) for one in held)))
     show_troubles(report.agents)
     for problem in problems_of(report):
         messages().print(problem_line(problem))

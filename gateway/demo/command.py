@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import count
 from pathlib import Path
 
+from gateway.cli.describe import problems_of, zones_of
 from gateway.cli.enroll import Wish, enroll
 from gateway.cli.exits import Exit
 from gateway.cli.output import progress
@@ -27,7 +29,7 @@ from gateway.sync.approval import Approval, approve, pending
 from gateway.sync.values import HoldReason, RunReport
 
 ROUNDS = 3
-_PAUSE = 3.0  # seconds between two syncs while watching
+PAUSE = 3.0  # seconds between two syncs while watching
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +43,31 @@ class Running:
 
 def run(*, once: bool, directory: Path | None, port: int, caldav_port: int, as_json: bool) -> Exit:
     """Set the stage, sync, and, unless `once`, go on until Ctrl-C."""
-    show: Show = JsonShow(one_document=once) if as_json else TableShow()
     with until_interrupted() as interrupted, ExitStack() as stack:
         with progress("Starting both sides…", as_json=as_json):
             running = _start(stack, directory, port=port, caldav_port=caldav_port)
-        show.first_plan(_set_up(running))
-        for _ in range(ROUNDS if once else 1):
-            show.round(running.application.engine.run())
-        if once:
-            show.end()
-            return Exit.FINE
-        show.where(_addresses(running))
-        while not interrupted.wait(_PAUSE):
-            show.round(running.application.engine.run())
+            first_plan = _set_up(running)
+        application = running.application
+        show = _show(application, once=once, as_json=as_json)
+        show.first_plan(first_plan)
+        code = Exit.FINE
+        for number in count(1):
+            report = application.engine.run()
+            show.round(report)
+            if once and any(problems_of(report)):
+                code = Exit.REMOTE
+            if number == 1 and not once:
+                show.where(_addresses(running))
+            if (once and number == ROUNDS) or interrupted.wait(0 if once else PAUSE):
+                break
         show.end()
-    return Exit.FINE
+    return code
+
+
+def _show(application: Application, *, once: bool, as_json: bool) -> Show:
+    if as_json:
+        return JsonShow(one_document=once)
+    return TableShow(lambda: zones_of(application.store.agents()), every_round=once)
 
 
 def _start(stack: ExitStack, directory: Path | None, *, port: int, caldav_port: int) -> Running:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.cli.describe import (
     OPERATION_COLUMNS,
+    Zones,
     held_row,
     operation_row,
     operations_of,
@@ -47,10 +48,12 @@ class Show(Protocol):
 
 
 class TableShow:
-    """For people, on stdout. A round that changes nothing is told the first time only."""
+    """For people, on stdout. `every_round` False: a round that changes nothing is told the first time only."""
 
-    def __init__(self) -> None:
+    def __init__(self, zones: Callable[[], Zones], *, every_round: bool) -> None:
         self._console = results()
+        self._zones = zones
+        self._every_round = every_round
         self._rounds = 0
         self._told = ""
 
@@ -60,13 +63,16 @@ class TableShow:
     def round(self, report: RunReport) -> None:
         self._rounds += 1
         operations = list(operations_of(report))
+        zones = self._zones()
         if operations:
+            rows = (operation_row(operation, zones) for operation in operations)
             self._console.print()
-            self._console.print(table(f"Round {self._rounds}", OPERATION_COLUMNS, map(operation_row, operations)))
-        standing = self._standing(report)
-        if operations or standing != self._told:
+            self._console.print(table(f"Round {self._rounds}", OPERATION_COLUMNS, rows))
+        standing = _standing(report, zones)
+        if operations or self._every_round or standing != self._told:
             self._told = standing
-            self._console.print(f"Round {self._rounds}: {len(operations)} operations. {standing}")
+            requests = ", ".join(f"{count} to {system}" for system, count in report.requests)
+            self._console.print(f"Round {self._rounds}: {len(operations)} operations; requests: {requests}. {standing}")
 
     def where(self, addresses: Sequence[Address]) -> None:
         self._console.print("\nWhere to look:")
@@ -77,16 +83,6 @@ class TableShow:
 
     def end(self) -> None:
         self._console.print("The demo has ended.")
-
-    def _standing(self, report: RunReport) -> str:
-        """All that waits or is wrong, as text: told when it changes."""
-        lines = [f"{tally(report.agents) or 'Nothing is held, nothing is in conflict'}."]
-        held = [waiting for agent in report.agents for waiting in agent.held]
-        lines += [f"  held: {' '.join(map(str, held_row(waiting)))}" for waiting in held]
-        lines += [f"  conflict, agent {c.agent_id}: {c.reason}" for agent in report.agents for c in agent.conflicts]
-        lines += [f"  set aside, agent {s.agent_id}: {s.reason}" for agent in report.agents for s in agent.set_aside]
-        lines += [f"  {problem_line(problem)}" for problem in problems_of(report)]
-        return "\n".join(lines)
 
 
 class JsonShow:
@@ -117,3 +113,14 @@ class JsonShow:
     def _line(self, value: dict[str, object]) -> None:
         if not self._one_document:
             print_json(value, indent=None)
+
+
+def _standing(report: RunReport, zones: Zones) -> str:
+    """All that waits or is wrong, as text: told when it changes."""
+    lines = [f"{tally(report.agents) or 'Nothing is held, nothing is in conflict'}."]
+    held = [waiting for agent in report.agents for waiting in agent.held]
+    lines += [f"  held: {' '.join(map(str, held_row(waiting, zones)))}" for waiting in held]
+    lines += [f"  conflict, agent {c.agent_id}: {c.reason}" for agent in report.agents for c in agent.conflicts]
+    lines += [f"  set aside, agent {s.agent_id}: {s.reason}" for agent in report.agents for s in agent.set_aside]
+    lines += [f"  {problem_line(problem)}" for problem in problems_of(report)]
+    return "\n".join(lines)
