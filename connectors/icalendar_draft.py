@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from icalendar.parser import Contentline
 
 from connectors.errors import BadItem, OurBug
+from connectors.icalendar_text import decode_text
 from connectors.records import EventDraft, EventTime
 from connectors.vtimezones import VTIMEZONES
 
@@ -54,13 +55,13 @@ def render_draft(draft: EventDraft, *, now: datetime) -> bytes:
 
 
 def patch_draft(body: bytes, draft: EventDraft, *, now: datetime, notes: bool, system: str) -> bytes:
-    """`body` with our properties as `draft` says and SEQUENCE one higher; all else stays as it is, byte for byte.
+    """`body` with our properties as `draft` says and SEQUENCE one higher; all else stays as it is.
 
     Overrides of single occurrences go when `draft` does not recur, since nothing is left for them to override.
     Raises `BadItem` when no event of ours is left in `body`, `OurBug` for a draft that makes no sense.
     """
     _checked(draft)
-    lines = _placed(body.decode("utf-8", errors="surrogateescape"))
+    lines = _placed(decode_text(body))
     events = _events(lines)
     master = next((event for event in events if not any(line.name == "RECURRENCE-ID" for line in event)), None)
     if master is None:
@@ -79,14 +80,14 @@ def patch_draft(body: bytes, draft: EventDraft, *, now: datetime, notes: bool, s
         result.append(line.raw)
         if line is master[0]:
             result += ours
-    return ("\r\n".join(result) + "\r\n").encode("utf-8", errors="surrogateescape")
+    return ("\r\n".join(result) + "\r\n").encode()
 
 
 def is_organised(body: bytes) -> bool:
     """Whether a file holds an event with an ORGANIZER or an ATTENDEE: writing or removing it may send mail."""
     return any(
         line.name in ("ORGANIZER", "ATTENDEE") and line.path[1:2] == ("VEVENT",) and len(line.path) == 2
-        for line in _placed(body.decode("utf-8", errors="surrogateescape"))
+        for line in _placed(decode_text(body))
     )
 
 

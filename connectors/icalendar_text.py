@@ -66,12 +66,13 @@ def parse_event(body: bytes, *, system: str, owner_addresses: Collection[str] = 
     `system` is the account that it names.
     """
     try:
-        return _event(_tree(_decoded(body)), frozenset(owner_addresses))
+        return _event(_tree(decode_text(body)), frozenset(owner_addresses))
     except _Malformed as problem:
         raise BadItem(f"An item cannot be read: {problem}.", system=system) from None
 
 
-def _decoded(body: bytes) -> str:
+def decode_text(body: bytes) -> str:
+    """The text of a file: UTF-8 (RFC 5545 section 3.1.4), or what old programs of Western Europe write instead."""
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError:

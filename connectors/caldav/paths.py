@@ -1,0 +1,43 @@
+"""Identity of what a CalDAV server holds: the percent-decoded path.
+
+Servers spell one path in several ways ("@" or "%40", "%c3" or "%C3"), so that only decoded paths are compared.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote, unquote_to_bytes, urlsplit
+
+_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+
+
+def decoded(href: str) -> str:
+    """The identity of an href, which may be a whole address or a path."""
+    path = urlsplit(href.strip()).path if "://" in href else href.strip().split("?")[0].split("#")[0]
+    return "/".join(_segment(segment) for segment in path.split("/"))
+
+
+def encoded(path: str) -> str:
+    """A decoded path as it goes over the wire. `decoded(encoded(path)) == path` for every path from `decoded`."""
+    return "/".join(
+        # A percent sign is only in a segment that has kept its encoding.
+        quote(segment, safe="%@:!$&'()*+,;=~")
+        for segment in path.split("/")
+    )
+
+
+def same_collection(one: str, other: str) -> bool:
+    """Whether two decoded paths are one collection, written with or without its last slash."""
+    return one.rstrip("/") == other.rstrip("/")
+
+
+def _segment(segment: str) -> str:
+    # A segment that would not survive the way back (a slash or a percent sign inside a name, bytes that are no
+    # UTF-8) keeps its encoding.
+    try:
+        plain = unquote_to_bytes(segment).decode()
+    except UnicodeDecodeError:
+        plain = "%"
+    if "/" in plain or "%" in plain:
+        return _ENCODED.sub(lambda match: match[0].upper(), segment)
+    return plain

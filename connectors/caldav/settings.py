@@ -1,0 +1,95 @@
+"""What has to be known of a CalDAV account and of the kind of server that it is on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import httpx2
+
+from connectors.errors import ITMustAct
+from connectors.http import is_loopback
+
+
+@dataclass(frozen=True, slots=True)
+class ServerProfile:
+    """How far a kind of server can be trusted. Written down, never probed: a probe writes into a calendar.
+
+    `features`: the name of its profile in the caldav package; None for that package's defaults.
+    `create_condition`: `If-None-Match: *` keeps a PUT from overwriting.
+    `delete_condition`: `If-Match` keeps a DELETE from removing what has changed.
+    `sends_mail`: it answers the writing of an event with attendees by mail or by copies in other calendars.
+    """
+
+    name: str
+    features: str | None = None
+    create_condition: bool = False
+    delete_condition: bool = False
+    sends_mail: bool = True
+
+
+UNKNOWN_SERVER = ServerProfile("generic")
+PROFILES: Mapping[str, ServerProfile] = MappingProxyType(
+    {
+        profile.name: profile
+        for profile in (
+            UNKNOWN_SERVER,
+            ServerProfile("radicale", "radicale", create_condition=True, delete_condition=True, sends_mail=False),
+            ServerProfile("xandikos", "xandikos", create_condition=True, delete_condition=True, sends_mail=False),
+        )
+    }
+)
+"""By the name that a configuration uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalDavSettings:
+    """One account.
+
+    `url`: the server, the principal or the home. `home`: path of the calendar home, when discovery cannot find it.
+    `allow_plain_http`: permits http to another machine. `owned_by_it`: a wrong password is IT's matter, no agent's.
+    `owner_addresses`: calendar -> e-mail addresses of its owner, to tell what the owner declined.
+    `connect_timeout`, `read_timeout`: seconds of silence. `answer_limit`: seconds for one whole answer.
+    `max_connections`: requests at the same time (a Radicale is at its best with 1 or 2).
+    """
+
+    name: str
+    url: str
+    username: str
+    password: str = field(repr=False)
+    home: str | None = None
+    profile: ServerProfile = UNKNOWN_SERVER
+    allow_plain_http: bool = False
+    owned_by_it: bool = False
+    owner_addresses: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)
+    connect_timeout: float = 10.0
+    read_timeout: float = 30.0
+    answer_limit: float = 120.0
+    max_connections: int = 8
+
+    def checked_url(self) -> httpx2.URL:
+        """`url`, fit to carry a password. Raises `ITMustAct`."""
+        try:
+            url = httpx2.URL(self.url)
+        except httpx2.InvalidURL:
+            url = httpx2.URL("")
+        if url.scheme not in ("http", "https") or not url.host:
+            raise ITMustAct(
+                "The address of the calendar server is not an http or https address.",
+                system=self.name,
+                remedy="Correct the account's url in the configuration.",
+            )
+        if url.userinfo:
+            raise ITMustAct(
+                f"The address of {url.host} holds a user name or a password.",
+                system=self.name,
+                remedy="Take them out of the url: credentials have their own settings.",
+            )
+        if url.scheme == "http" and not is_loopback(url.host) and not self.allow_plain_http:
+            raise ITMustAct(
+                f"The address of {url.host} is not encrypted (http).",
+                system=self.name,
+                remedy="Use its https address, or set allow_plain_http if the network in between is trusted.",
+            )
+        return url
