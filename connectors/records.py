@@ -231,7 +231,7 @@ class Rdv:
     organisation_id: int
     agent_ids: tuple[int, ...]
     motif_id: int | None
-    motif_name: str
+    motif_name: str = field(repr=False)  # may say why somebody sees a social worker
     service_id: int | None
     location_type: str
     collectif: bool

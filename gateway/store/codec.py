@@ -37,8 +37,8 @@ _DRAFT_FIELDS = tuple(field.name for field in fields(EventDraft))
 
 
 def dump_json(value: object) -> str:
-    """Compact, keys sorted: equal values give equal texts."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    """Compact ASCII, keys sorted: equal values give equal texts."""
+    return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
 
 # --- RDV -----------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ def dump_rdv(rdv: Rdv) -> bytes:
     for name in ("starts_at", "ends_at", "starts_at_server"):
         content[name] = content[name].isoformat()
     content["participations"] = [(one.id, one.status, one.usager_id, one.usager_name) for one in rdv.participations]
-    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode()
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
 def load_rdv(data: bytes) -> Rdv:

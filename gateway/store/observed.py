@@ -238,7 +238,7 @@ def seen_absences(connection: Connection, keys: Keyring, agent_id: int) -> Itera
     for id_, owner, starts, ends, rrule, _, presence, because, title in connection.execute(
         query.order_by(observed_absence.c.id)
     ):
-        text = keys.decrypt(title, _title_context(id_)).decode()
+        text = keys.decrypt(title, _title_context(id_)).decode(errors="surrogatepass")
         yield SeenAbsence(Absence(id_, owner, text, starts, ends, rrule), Presence(presence), because)
 
 
@@ -252,7 +252,7 @@ def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Abse
     }
     rows: list[dict[str, object]] = []
     for absence in absences:
-        title = absence.title.encode()
+        title = absence.title.encode(errors="surrogatepass")
         title_digest = keys.digest(title)
         now = (absence.agent_id, absence.start, absence.end, absence.rrule, title_digest, _PRESENT, "")
         if stored.get(absence.id) != now:

@@ -405,6 +405,13 @@ def _refuse_changes_of_the_journal() -> None:
                 f"CREATE TRIGGER {table}_refuses_{action.lower()} BEFORE {action} ON {table} "
                 "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
             )
+        for table, key in (("journal", "id"), ("journal_content", "journal_id")):
+            # REPLACE removes the old row without any trigger for a DELETE.
+            op.execute(
+                f"CREATE TRIGGER {table}_refuses_replace BEFORE INSERT ON {table} "  # noqa: S608 - names from above
+                f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key}) "
+                "BEGIN SELECT RAISE(ABORT, 'the journal is append-only'); END"
+            )
         return
     op.execute(
         "CREATE FUNCTION refuse_change_of_journal() RETURNS trigger LANGUAGE plpgsql AS "
