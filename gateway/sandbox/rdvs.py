@@ -56,6 +56,7 @@ class Rdvs:
             lieu_id=lieu_id,
             duration_in_min=duration_in_min,
         )
+        start = times.from_stored(times.stored_from_wall_clock(starts_at))
         with self._storage.transaction():
             rdv_id = self._storage.run(
                 "INSERT INTO rdvs (uuid, organisation_id, motif_id, lieu_id, starts_at, ends_at, status, context,"
@@ -66,8 +67,8 @@ class Rdvs:
                     organisation_id,
                     motif_id,
                     lieu_id,
-                    times.stored_from_wall_clock(starts_at),
-                    times.stored_from_wall_clock(starts_at + timedelta(minutes=duration_in_min)),
+                    times.stored(start),
+                    times.stored(start + timedelta(minutes=duration_in_min)),
                     context,
                     name,
                     max_participants_count,
@@ -128,9 +129,10 @@ class Rdvs:
                 length = timedelta(minutes=duration_in_min)
             if length <= timedelta(0):
                 raise invalid({"duration_in_min": ["positive"]})
+            start = times.from_stored(times.stored_from_wall_clock(starts_at))
             self._storage.run(
                 "UPDATE rdvs SET starts_at = ?, ends_at = ? WHERE id = ?",
-                [times.stored_from_wall_clock(starts_at), times.stored_from_wall_clock(starts_at + length), rdv_id],
+                [times.stored(start), times.stored(start + length), rdv_id],
             )
             if agent_ids is not None:
                 self._set_agents(rdv_id, agent_ids)
@@ -356,8 +358,8 @@ _SEEN = """
                   AND left_visible.agent_id NOT IN (SELECT value FROM json_each(:no_agents)))
 """
 _PLAIN = "FROM rdvs JOIN motifs ON motifs.id = motif_id" + _SEEN
-_JOINED = (  # noqa: S608 -- made of constants
-    "FROM rdvs JOIN motifs ON motifs.id = motif_id JOIN rdv_agents AS link ON link.rdv_id = rdvs.id"
+_JOINED = (
+    "FROM rdvs JOIN motifs ON motifs.id = motif_id JOIN rdv_agents AS link ON link.rdv_id = rdvs.id"  # noqa: S608 -- made of constants
     + _SEEN
     + "AND (:all OR link.agent_id = :me OR (:basic AND motifs.service_id IN (SELECT value FROM json_each(:services))))"
 )

@@ -68,7 +68,7 @@ CREATE TABLE webhook_endpoints (
     id INTEGER PRIMARY KEY, organisation_id INTEGER NOT NULL, target_url TEXT NOT NULL, secret TEXT NOT NULL,
     subscriptions TEXT NOT NULL, UNIQUE (organisation_id, target_url));
 CREATE TABLE deliveries (
-    id INTEGER PRIMARY KEY, endpoint_id INTEGER NOT NULL, model TEXT NOT NULL, record_id INTEGER NOT NULL,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, endpoint_id INTEGER NOT NULL, model TEXT NOT NULL, record_id INTEGER NOT NULL,
     event TEXT NOT NULL, reason TEXT, body TEXT, due_at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
     outcome TEXT NOT NULL DEFAULT 'pending', last_answer TEXT);
 CREATE INDEX deliveries_due ON deliveries (outcome, due_at, id);

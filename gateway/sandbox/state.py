@@ -92,7 +92,8 @@ class State:
     def rdvs_of(self, agent_id: int) -> list[dict[str, Any]]:
         """The RDVs of an agent, in order of time."""
         found = self.storage.rows(
-            "SELECT rdvs.id FROM rdvs JOIN rdv_agents ON rdv_id = rdvs.id WHERE agent_id = ? ORDER BY starts_at, id",
+            "SELECT rdvs.id FROM rdvs JOIN rdv_agents ON rdv_id = rdvs.id WHERE agent_id = ?"
+            " ORDER BY starts_at, rdvs.id",
             [agent_id],
         )
         return serializers.rdvs(self.storage, [row[0] for row in found])

@@ -98,7 +98,8 @@ class Storage:
         with self.transaction():
             for table in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"):
                 self.run(f"DELETE FROM {table[0]}")  # noqa: S608 -- names come from our own schema
-            self.run("DELETE FROM sqlite_sequence")
+            # deliveries go on counting: one that is on its way must not be taken for a new one when it ends
+            self.run("DELETE FROM sqlite_sequence WHERE name <> 'deliveries'")
 
     def close(self) -> None:
         with self._lock:
