@@ -46,7 +46,8 @@ class Classification(StrEnum):
 class Recurrence:
     """What makes a series of a component: texts and values as in RFC 5545 section 3.8.5."""
 
-    rules: tuple[str, ...] = ()  # RRULE values without the property name, e.g. "FREQ=WEEKLY;BYDAY=MO"
+    # RRULE values without the property name, e.g. "FREQ=WEEKLY;BYDAY=MO"; hidden, an X- part may hold anything.
+    rules: tuple[str, ...] = field(default=(), repr=False)
     dates: tuple[EventTime, ...] = ()  # RDATE (of a PERIOD: its start; see period_ends)
     period_ends: tuple[tuple[EventTime, EventTime], ...] = ()  # (start, end) of each RDATE given as PERIOD
     excluded: tuple[EventTime, ...] = ()  # EXDATE

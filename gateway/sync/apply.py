@@ -21,6 +21,7 @@ from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.planning.blocks import interval_text
 from gateway.sync.record import Recorder, Result
 from gateway.sync.values import Action, OpenIntent, Operation, Problem, Side
+from mappings.absence_event import absence_span
 from mappings.identity import ABSENCE_TAG
 
 
@@ -161,7 +162,7 @@ class Applier:
         if operation.absence_id is None:
             raise ValueError("an operation on an absence without its id")
         current = self.rdv_solidarites.absence(operation.absence_id)
-        if current is not None and interval_text(current.start, current.end) != operation.basis:
+        if current is not None and interval_text(*absence_span(current)) != operation.basis:
             raise Stale("the absence changed since it was read", system="rdv_solidarites")
         return operation.absence_id, current
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connectors.errors import BadItem
 from connectors.ports import CalendarAccount, Clock
@@ -78,8 +78,9 @@ class CalendarObserver:
         base = SeenEvent(ref, item.href, item.version, self.raw_digest(item))
         try:
             event = account.parse(item)
+            times = times_of(event) if event is not None else None
         except BadItem as error:
-            return SeenEvent(ref, item.href, item.version, base.raw_digest, set_aside=str(error))
+            return replace(base, set_aside=str(error))
         if event is None:
             return base
         digests: Mapping[str, str] = {}
@@ -99,6 +100,6 @@ class CalendarObserver:
             uid=event.uid,
             marker=event.marker,
             native=is_native_copy(event, ()),
-            times=times_of(event),
+            times=times,
             **digests,
         )

@@ -34,7 +34,7 @@ from gateway.sync.values import (
     SeenEvent,
     Side,
 )
-from mappings.absence_event import absence_times
+from mappings.absence_event import absence_span, absence_times
 
 _T = TypeVar("_T")
 
@@ -271,9 +271,10 @@ def _settle_times(mirror: AgreedMirror, ledger: Ledger, *, is_new: bool) -> Agre
     event = ledger.events.get((mirror.ref, mirror.href))
     if mirror.recurring or absence is None or event is None or event.times is None:
         return mirror
+    here = Interval(*absence_span(absence))
     there = Interval(*absence_times(event.times, ledger.agent.zone))
-    start = there.start if is_new or there.start == absence.start else mirror.start
-    end = there.end if is_new or there.end == absence.end else mirror.end
+    start = there.start if is_new or there.start == here.start else mirror.start
+    end = there.end if is_new or there.end == here.end else mirror.end
     return replace(mirror, start=start, end=end)
 
 

@@ -14,6 +14,7 @@ from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.record import Recorder, Result
 from gateway.sync.values import Action, Interval, OpenIntent, Operation, Problem, SeenEvent, Side
+from mappings.absence_event import absence_span
 from mappings.identity import is_tagged
 from mappings.owned import owned_digest, owned_of_draft
 
@@ -100,7 +101,7 @@ class Settler:
                 return self._close(intent)
             self.recorder.done(ledger, operation, Result(), intent)
             return True
-        if current is None or Interval(current.start, current.end) != operation.interval:
+        if current is None or Interval(*absence_span(current)) != operation.interval:
             return self._close(intent)
         self.recorder.done(ledger, operation, Result(absence=current), intent)
         return True

@@ -34,6 +34,7 @@ from gateway.sync.values import (
     SetAside,
     Side,
 )
+from mappings.absence_event import absence_span
 from mappings.blocks import Block, merge, subtract
 from mappings.identity import is_tagged
 
@@ -108,7 +109,7 @@ def _pairs(view: AgentView, units: tuple[Block, ...], whole: tuple[Block, ...], 
         if not free_to_pair or absence.end <= now:
             continue
         tagged = is_tagged(absence.title)
-        interval = (absence.start, absence.end)
+        interval = absence_span(absence)
         block = by_interval.get(interval)
         if block is not None and (tagged or interval not in met):
             met.add(interval)

@@ -33,7 +33,7 @@ from gateway.sync.values import (
     SetAside,
     Side,
 )
-from mappings.absence_event import absence_draft, absence_times
+from mappings.absence_event import absence_draft, absence_span, absence_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _event_gone(
     again = replace(_event_operation(Action.CREATE, "absence_kept", absence, draft, view), ref=mirror.ref)
     if mirror.recurring or absence.rrule:
         return Decision((replace(again, rule="recurring_absence_put_back"),))
-    if (absence.start, absence.end) != (mirror.start, mirror.end):
+    if absence_span(absence) != (mirror.start, mirror.end):
         reason = "the event was deleted in the calendar while its absence was moved: the absence stays"
         return Decision((again,), conflicts=(_conflict(mirror, ConflictKind.DELETED_AND_EDITED, reason),))
     removal = Operation(
@@ -148,7 +148,7 @@ def _event_gone(
         when=absence.start,
         absence_id=absence.id,
         interval=Interval(absence.start, absence.end),
-        basis=interval_text(absence.start, absence.end),
+        basis=interval_text(*absence_span(absence)),
         ref=mirror.ref,
         href=mirror.href,
     )
@@ -173,7 +173,7 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
     if mirror.recurring or absence.rrule:
         return _one_way(pair, view, context, keeps_title=keeps_title)
     there = Interval(*absence_times(event.times, view.agent.zone))
-    here = Interval(absence.start, absence.end)
+    here = Interval(*absence_span(absence))
     start, start_clash = _merge(mirror.start, here.start, there.start)
     end, end_clash = _merge(mirror.end, here.end, there.end)
     conflicts: tuple[Conflict, ...] = ()
@@ -184,7 +184,7 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
     merged = Interval(start, end)
     operations: list[Operation] = []
     if merged != here:
-        operations.append(_absence_update(mirror, here, merged))
+        operations.append(_absence_update(mirror, absence, here, merged))
         draft = absence_draft(replace(absence, start=start, end=end), view.agent.zone, context.identity)
     text_changed = mirror_asked(context, draft) != mirror.asked_digest
     if merged != there or text_changed:
@@ -242,7 +242,7 @@ def _moved(mirror: AgreedMirror, event: SeenEvent, view: AgentView) -> bool:
         return True
 
 
-def _absence_update(mirror: AgreedMirror, here: Interval, merged: Interval) -> Operation:
+def _absence_update(mirror: AgreedMirror, absence: Absence, here: Interval, merged: Interval) -> Operation:
     frees = merged.start > here.start or merged.end < here.end
     return Operation(
         agent_id=mirror.agent_id,
@@ -254,7 +254,7 @@ def _absence_update(mirror: AgreedMirror, here: Interval, merged: Interval) -> O
         when=merged.start,
         absence_id=mirror.absence_id,
         interval=merged,
-        basis=interval_text(here.start, here.end),
+        basis=interval_text(*absence_span(absence)),
         ref=mirror.ref,
         href=mirror.href,
     )
@@ -272,7 +272,7 @@ def _event_operation(action: Action, rule: str, absence: Absence, draft: EventDr
         absence_id=absence.id,
         ref=view.agent.target,
         draft=draft,
-        interval=Interval(absence.start, absence.end),
+        interval=Interval(*absence_span(absence)),
         recurring=bool(absence.rrule),
     )
 

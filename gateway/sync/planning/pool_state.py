@@ -16,6 +16,7 @@ from gateway.sync.values import (
     Presence,
     Suppression,
 )
+from mappings.absence_event import absence_span
 from mappings.blocks import Block, subtract
 
 
@@ -47,7 +48,7 @@ def judge_pool(view: AgentView, units: Iterable[Block], now: datetime) -> Pool:
         if found.presence is Presence.GONE:
             changes.append(_gone(block, all_units, now))
             continue
-        current = Interval(found.absence.start, found.absence.end)
+        current = Interval(*absence_span(found.absence))
         change = _edited(block, current, all_units, now)
         if change is not None:
             changes.append(change)
