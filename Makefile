@@ -50,6 +50,8 @@ lock: $(STAMP) ## resolve the dependencies again (uv comes from the package inde
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	  --no-emit-index-url --no-emit-find-links --override config/locks/overrides.txt \
 	  --extra sandbox --group dev pyproject.toml --output-file $(LOCK)
+	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --constraint $(LOCK) --group system --output-file config/locks/system.txt
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(VENV)-lock .mypy_cache .pytest_cache .ruff_cache .hypothesis dist
