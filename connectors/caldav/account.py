@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -35,7 +36,8 @@ class CalDavAccount:
         self._settings = settings
         self._url = settings.checked_url()
         self._door = Door(settings.max_connections, system=settings.name, owned_by_it=settings.owned_by_it)
-        tls = httpx2.create_ssl_context()
+        # Loading the system's store takes long; the empty context that serves plain http trusts nobody.
+        tls = httpx2.create_ssl_context() if self._url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self._polling = Polling(settings, self._door, tls)
         self._package = Package(settings, self._door, tls)
         self._reading = Reading(settings, self._polling, now)

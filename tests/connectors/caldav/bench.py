@@ -1,0 +1,89 @@
+"""A real CalDAV server as a bench for the contract and for tests of this connector's own."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from typing import Protocol, Self
+
+import httpx2
+
+from connectors.caldav import CalDavAccount, CalDavSettings
+from connectors.caldav.paths import encoded
+from connectors.caldav.provision import make_calendar
+from connectors.caldav.settings import PROFILES
+from tests.servers.counting_proxy import CountingProxy, Cut
+
+NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+class CalDavServer(Protocol):
+    name: str
+    users: dict[str, str]
+
+    @property
+    def url(self) -> str: ...
+
+    def home(self, user: str) -> str: ...
+
+
+class CalDavBench:
+    """One server, seen through a proxy that counts, with a calendar of alice's that is new. A context manager."""
+
+    def __init__(self, server: CalDavServer) -> None:
+        self.server = server
+        self.password = server.users["alice"]
+        self.calendar = f"{server.home('alice')}calendar-{next(_numbers)}/"
+        make_calendar(server.url, "alice", self.password, self.calendar, "Agenda d'essai")
+        self.proxy = CountingProxy(server.url)
+        self._accounts: list[CalDavAccount] = []
+        login = ("alice", self.password)
+        self._other_client = httpx2.Client(base_url=server.url, auth=login, verify=False, trust_env=False)
+
+    def __enter__(self) -> Self:
+        self.proxy.start()
+        self.account = self.other_account()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for account in self._accounts:
+            account.close()
+        self._other_client.close()
+        self.proxy.stop()
+
+    def other_account(self, **changes: object) -> CalDavAccount:
+        """One more account on the same server; `changes`: settings that differ."""
+        values: dict[str, object] = {
+            "name": "test",
+            "url": self.proxy.url,
+            "username": "alice",
+            "password": self.password,
+            "profile": PROFILES[self.server.name],
+            "home": self.server.home("alice"),
+        }
+        account = CalDavAccount(CalDavSettings(**(values | changes)), now=lambda: NOW)  # type: ignore[arg-type]
+        self._accounts.append(account)
+        return account
+
+    def first_reading_limit(self, events: int) -> int:
+        """One listing, and multigets of a hundred."""
+        return 1 + -(-events // 100)
+
+    def other_client_puts(self, name: str, body: str) -> str:
+        href = f"{self.calendar}{name}.ics"
+        headers = {"Content-Type": "text/calendar; charset=utf-8"}
+        self._other_client.put(encoded(href), content=body.encode(), headers=headers).raise_for_status()
+        return href
+
+    def other_client_deletes(self, href: str) -> None:
+        self._other_client.delete(encoded(href)).raise_for_status()
+
+    def lose_next_write_answer(self) -> None:
+        self.proxy.when("PUT", Cut(forward=True))
+
+    def account_with_wrong_password(self) -> CalDavAccount:
+        return self.other_account(password="not-the-password")
+
+    def logins_seen(self) -> int:
+        return sum("authorization" in seen.headers for seen in self.proxy.seen)
