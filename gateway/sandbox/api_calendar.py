@@ -20,7 +20,7 @@ def list_rdvs(call: Call) -> Response:
         raise broken() from None
     text = call.path["organisation_id"]
     wanted, total = call.state.rdvs.page(
-        call.caller, int(text) if text.isdigit() else 0, after=after, before=before, page=call.page, size=PAGE_SIZE
+        call.caller, int(text) if text.isdecimal() else 0, after=after, before=before, page=call.page, size=PAGE_SIZE
     )
     return listing("rdvs", serializers.rdvs(call.state.storage, wanted), call.page, total)
 
@@ -81,7 +81,7 @@ def delete_absence(call: Call) -> Response:
 def _agent_id(call: Call) -> int | None:
     given = call.params.get("agent_id")
     if given not in (None, ""):
-        return int(given) if str(given).isdigit() else None
+        return int(given) if str(given).isdecimal() else None
     email = call.params.get("agent_email")
     if email in (None, ""):
         return None
@@ -94,7 +94,7 @@ def _agent_id(call: Call) -> int | None:
 def _permitted(call: Call) -> int:
     """The id of the absence of the path, if there is one (404) and the caller may see its agent (403)."""
     text = call.path["id"]
-    row = call.state.absences.get(int(text) if text.isdigit() else 0)
+    row = call.state.absences.get(int(text) if text.isdecimal() else 0)
     if row["agent_id"] not in call.state.rights.visible_agents(call.caller):
         raise forbidden()
     return int(row["id"])

@@ -25,7 +25,7 @@ def list_agents(call: Call) -> Response:
     """Agents that hold a role. The filter on an organisation that the caller is no member of is ignored."""
     visible = call.state.rights.visible_agents(call.caller)
     wanted = str(call.params.get("organisation_id", ""))
-    member = wanted.isdigit() and int(wanted) in call.caller.roles
+    member = wanted.isdecimal() and int(wanted) in call.caller.roles
     found = call.state.storage.rows(
         "SELECT id FROM agents WHERE id IN (SELECT value FROM json_each(:visible)) AND id IN"
         " (SELECT agent_id FROM agent_roles WHERE :organisation IS NULL OR organisation_id = :organisation)"
@@ -57,7 +57,7 @@ def show_organisation(call: Call) -> Response:
 def list_motifs(call: Call) -> Response:
     """For whom is no member of the organisation this crashes (500), as does the filter on a category."""
     text = call.path["organisation_id"]
-    if not text.isdigit() or int(text) not in call.caller.roles or "motif_category_short_name" in call.params:
+    if not text.isdecimal() or int(text) not in call.caller.roles or "motif_category_short_name" in call.params:
         raise broken()
     return _table(
         call,
@@ -113,7 +113,7 @@ def update_webhook_endpoint(call: Call) -> Response:
         raise no_such_record("WebhookEndpoint")
     columns = dict(row) | {"subscriptions": row["subscriptions"].split(",")}
     columns |= {name: call.params[name] for name in ("target_url", "secret", "subscriptions") if name in call.params}
-    if str(call.params.get("organisation_id", "")).isdigit():
+    if str(call.params.get("organisation_id", "")).isdecimal():
         columns["organisation_id"] = int(call.params["organisation_id"])
     _check_endpoint(call, columns, endpoint_id)
     call.state.storage.run(

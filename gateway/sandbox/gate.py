@@ -64,7 +64,7 @@ class Gate:
         body = await _whole_body(receive)
         query = parse_qs(scope["query_string"].decode("latin-1"))
         page = query.get("page", ["1"])[0]
-        fault = self._faults.take(scope["method"], scope["path"], int(page) if page.isdigit() else 1)
+        fault = self._faults.take(scope["method"], scope["path"], int(page) if page.isdecimal() else 1)
         exchange = _Exchange(self._app, scope, body)
         answer = await self._outcome(fault, exchange)
         complete = answer is not None and not (fault and fault.kind == "truncate")

@@ -33,7 +33,7 @@ class Call:
     def record_id(self, name: str, model: str) -> int:
         """An id of the path. Raises `Refused` (404) when it is no number."""
         text = self.path[name]
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdecimal()):
             raise no_such_record(model)
         return int(text)
 
@@ -42,7 +42,7 @@ class Call:
         """As Ruby's `to_i` reads it: leading digits or 0; whatever is below 1 is the first page."""
         digits = ""
         for character in str(self.params.get("page", "")).strip():
-            if not (character.isascii() and character.isdigit()):
+            if not (character.isascii() and character.isdecimal()):
                 break
             digits += character
         return max(1, int(digits or 0))
