@@ -69,6 +69,8 @@ def parse_event(body: bytes, *, system: str, owner_addresses: Collection[str] = 
         return _event(_tree(decode_text(body)), frozenset(owner_addresses))
     except _Malformed as problem:
         raise BadItem(f"An item cannot be read: {problem}.", system=system) from None
+    except OverflowError:
+        raise BadItem("An item cannot be read: a time is out of the calendar.", system=system) from None
 
 
 def decode_text(body: bytes) -> str:
@@ -291,21 +293,16 @@ def _after(start: EventTime, duration: str) -> EventTime:
     match = _DURATION.fullmatch(duration.upper())
     if match is None or match["sign"] == "-":
         raise _Malformed("a DURATION is not valid")
-    days, seconds = (
-        int(match["weeks"] or 0) * 7 + int(match["days"] or 0),
-        int(match["hours"] or 0) * 3600 + int(match["minutes"] or 0) * 60 + int(match["seconds"] or 0),
-    )
-    try:
-        if not isinstance(start, datetime):
-            if seconds % 86_400:
-                raise _Malformed("a DURATION in hours follows a date")
-            return start + timedelta(days=days, seconds=seconds)
-        moved = start + timedelta(days=days)
-        if moved.tzinfo is None or not seconds:
-            return moved + timedelta(seconds=seconds)
-        return (moved.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(moved.tzinfo)
-    except OverflowError:
-        raise _Malformed("a DURATION leads out of the calendar") from None
+    days = int(match["weeks"] or 0) * 7 + int(match["days"] or 0)
+    seconds = int(match["hours"] or 0) * 3600 + int(match["minutes"] or 0) * 60 + int(match["seconds"] or 0)
+    if not isinstance(start, datetime):
+        if seconds % 86_400:
+            raise _Malformed("a DURATION in hours follows a date")
+        return start + timedelta(days=days, seconds=seconds)
+    moved = start + timedelta(days=days)
+    if moved.tzinfo is None or not seconds:
+        return moved + timedelta(seconds=seconds)
+    return (moved.astimezone(UTC) + timedelta(seconds=seconds)).astimezone(moved.tzinfo)
 
 
 class _Zones:
