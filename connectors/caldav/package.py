@@ -31,6 +31,10 @@ from connectors.http import USER_AGENT, is_loopback
 logging.getLogger("caldav").setLevel(logging.INFO)
 
 
+# What the package falls over with when a server answers a PROPFIND with something else than a multistatus.
+_STUMBLES = (AttributeError, TypeError, ValueError, AssertionError)
+
+
 class CutOff(Exception):
     """The connection ended without an answer. What was sent may have been done."""
 
@@ -67,7 +71,7 @@ class Package:
         try:
             with self._door.passage():
                 home = str(self._client.get_principal().calendar_home_set.url)
-        except (requests.RequestException, caldav_error.DAVError, etree.LxmlError, AssertionError) as problem:
+        except (requests.RequestException, caldav_error.DAVError, etree.LxmlError, *_STUMBLES) as problem:
             raise self._no_home(problem) from None
         address = urlsplit(home)
         if address.netloc and f"{address.scheme}://{address.netloc}" != self._origin:
@@ -108,10 +112,11 @@ class Package:
         self._client.close()
 
     def _no_home(self, problem: Exception) -> ConnectorError:
-        if isinstance(problem, caldav_error.RateLimitError):
-            return RetryLater("The calendar server is busy.", system=self._settings.name)
-        if isinstance(problem, caldav_error.DAVError) and problem.status == 401:
-            self._door.judge(401)
+        status = problem.status if isinstance(problem, caldav_error.DAVError) else None
+        if status is not None:
+            self._door.judge(status)
+        if isinstance(problem, caldav_error.RateLimitError) or (status or 0) >= 500:
+            return RetryLater("The calendar server is busy or in trouble.", system=self._settings.name)
         if isinstance(problem, requests.RequestException) and not isinstance(problem, requests.TooManyRedirects):
             if is_tls_failure(problem):
                 return untrusted(self._settings.name)

@@ -5,10 +5,9 @@ Servers spell one path in several ways ("@" or "%40", "%c3" or "%C3"), so that o
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote, unquote_to_bytes, urlsplit
 
-_ENCODED = re.compile(r"%[0-9A-Fa-f]{2}")
+_SAFE = "@:!$&'()*+,;=~"
 
 
 def decoded(href: str) -> str:
@@ -19,11 +18,8 @@ def decoded(href: str) -> str:
 
 def encoded(path: str) -> str:
     """A decoded path as it goes over the wire. `decoded(encoded(path)) == path` for every path from `decoded`."""
-    return "/".join(
-        # A percent sign is only in a segment that has kept its encoding.
-        quote(segment, safe="%@:!$&'()*+,;=~")
-        for segment in path.split("/")
-    )
+    # A percent sign is only in a segment that has kept its encoding.
+    return "/".join(segment if "%" in segment else quote(segment, safe=_SAFE) for segment in path.split("/"))
 
 
 def same_collection(one: str, other: str) -> bool:
@@ -33,11 +29,10 @@ def same_collection(one: str, other: str) -> bool:
 
 def _segment(segment: str) -> str:
     # A segment that would not survive the way back (a slash or a percent sign inside a name, bytes that are no
-    # UTF-8) keeps its encoding.
+    # UTF-8) stays encoded, in one spelling.
+    raw = unquote_to_bytes(segment)
     try:
-        plain = unquote_to_bytes(segment).decode()
+        plain = raw.decode()
     except UnicodeDecodeError:
         plain = "%"
-    if "/" in plain or "%" in plain:
-        return _ENCODED.sub(lambda match: match[0].upper(), segment)
-    return plain
+    return quote(raw, safe=_SAFE) if "/" in plain or "%" in plain else plain

@@ -31,12 +31,12 @@ class CalDavServer(Protocol):
 class CalDavBench:
     """One server, seen through a proxy that counts, with a calendar of alice's that is new. A context manager."""
 
-    def __init__(self, server: CalDavServer) -> None:
+    def __init__(self, server: CalDavServer, *, keep_alive: str = "yes") -> None:
         self.server = server
         self.password = server.users["alice"]
         self.calendar = f"{server.home('alice')}calendar-{next(_numbers)}/"
         make_calendar(server.url, "alice", self.password, self.calendar, "Agenda d'essai")
-        self.proxy = CountingProxy(server.url)
+        self.proxy = CountingProxy(server.url, keep_alive=keep_alive)
         self._accounts: list[CalDavAccount] = []
         login = ("alice", self.password)
         self._other_client = httpx2.Client(base_url=server.url, auth=login, verify=False, trust_env=False)
