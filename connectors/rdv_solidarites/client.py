@@ -31,6 +31,7 @@ from connectors.records import (
     UsagerFields,
 )
 
+_MORE_READINGS = 2
 _ABSENCES = Query(path="/api/v1/absences", key="absences", filters={})
 _NO_USAGER_FIELDS = UsagerFields()
 _Record = TypeVar("_Record")
@@ -112,9 +113,16 @@ class RdvSolidaritesClient:
         the listing incomplete."""
         requested_at = self._clock.now()
         reading = read_all(self._wire, _ABSENCES)
-        if not reading.proven:
-            requested_at = self._clock.now()
-            reading = read_all(self._wire, _ABSENCES)
+        for _ in range(_MORE_READINGS):
+            if reading.proven:
+                break
+            # Rows that tie swap between pages, so that one reading may never show them all: together they do.
+            asked_again_at = self._clock.now()
+            again = read_all(self._wire, _ABSENCES)
+            if again.proven:
+                reading, requested_at = again, asked_again_at
+            else:
+                reading = reading.joined(again)
         records = {number: record for record in reading.records if (number := parsing.record_id(record)) is not None}
         absences, unreadable = self._readable(records, parsing.absence)
         complete = reading.proven and not reading.nameless

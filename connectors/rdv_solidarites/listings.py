@@ -54,9 +54,16 @@ class Reading:
         """Whether a record has no id."""
         return any(record_id(record) is None for record in self.records)
 
+    def joined(self, later: Reading) -> Reading:
+        """Both readings as one; of a record read twice the later one counts."""
+        return Reading((*self.pages, *later.pages))
+
     @property
     def proven(self) -> bool:
-        """Every page tells the same total, and that many distinct ids were read."""
+        """Every page tells the same total, and that many distinct ids were read.
+
+        Of several readings joined: one that was removed between them would be one id too many.
+        """
         return {page.total_count for page in self.pages} == {len(self.ids)}
 
 

@@ -27,6 +27,7 @@ _ZONE_DOUBT = timedelta(hours=12)
 _EVERYWHERE = 0
 """The agent list is read for all organisations at once: its state is kept under this id."""
 _PROBES = 3
+_FEW = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,20 +124,22 @@ class RdvSolidaritesObserver:
                 Problem(
                     None,
                     _SYSTEM,
-                    "the list of absences changed while it was read: nothing is judged gone from it",
+                    "the list of absences changed while it was read: nothing is judged gone from it alone",
                     "nobody",
                     "Nothing: the next run reads it again.",
                 )
             )
-            return None
         listed = {absence.id for absence in listing.absences} | {number for number, _ in listing.unreadable}
         mapped = self.store.mapped_absence_ids()
         missing = [each for each in known.values() if each.id not in listed]
-        with self.store.transaction() as tx:
-            tx.forget_absences([each.id for each in missing if each.id not in mapped])
+        if listing.complete:
+            with self.store.transaction() as tx:
+                tx.forget_absences([each.id for each in missing if each.id not in mapped])
         doubtful = sorted(each.id for each in missing if each.id in mapped and each.presence is not Presence.GONE)
-        self._prove_absences(doubtful)
-        return listing.requested_at
+        # Each is asked for by its own id, so that even a list with gaps serves, as long as they are few.
+        if listing.complete or len(doubtful) <= _FEW:
+            self._prove_absences(doubtful)
+        return listing.requested_at if listing.complete else None
 
     def _prove_absences(self, doubtful: list[int]) -> None:
         """Ask for each absence that a complete list no longer holds: 404 = gone, 403 = rights, else it is there.

@@ -65,12 +65,31 @@ def test_a_swap_between_pages_is_read_again() -> None:
     assert (found.requested_at - START).total_seconds() == 3, "a listing is as old as its own first request"
 
 
-def test_what_swaps_twice_is_given_but_not_complete() -> None:
+def test_what_always_swaps_is_given_but_not_complete() -> None:
     server = Server(swapped)
     found = client_of(server).absences()
     assert not found.complete
     assert len(found.absences) == 249
-    assert len(server.requests) == 6
+    assert len(server.requests) == 9
+
+
+def test_what_one_reading_misses_another_may_give_and_together_they_prove() -> None:
+    """Ties that swap the other way round each time: no single reading ever shows every row."""
+    clock = FakeClock()
+    asked: list[str] = []
+
+    def handler(request: httpx2.Request) -> httpx2.Response:
+        clock.sleep(1)
+        asked.append(request.url.params["page"])
+        if request.url.params["page"] != "2":
+            return paged("absences", MANY, request)
+        missed = 100 if asked.count("2") == 1 else 101
+        return paged("absences", [*MANY[:missed], MANY[99], *MANY[missed + 1 :]], request)
+
+    found = client_of(handler, clock=clock).absences()
+    assert found.complete
+    assert len(found.absences) == 250
+    assert found.requested_at == START, "as old as the first of the readings that prove it"
 
 
 def test_a_total_that_changes_between_pages_proves_nothing() -> None:
