@@ -88,7 +88,7 @@ def new_departement(
         def new(clock: Clock) -> Departement:
             door = stack.enter_context(CountingProxy(server.url))
             sandbox = shared_sandbox.as_on_the_first_day(clock)
-            made = Departement(tmp_path, server, door, sandbox, clock, logins)
+            made = Departement(tmp_path, server=server, door=door, sandbox=sandbox, clock=clock, logins=logins)
             stack.callback(made.close)
             return made
 

@@ -62,6 +62,7 @@ class Departement:
     def __init__(
         self,
         directory: Path,
+        *,
         server: CalendarServer,
         door: CountingProxy,
         sandbox: Sandbox,
@@ -118,7 +119,15 @@ class Departement:
         calendar = f"{self.server.home(login)}{CALENDAR}/"
         password = self.server.users[login]
         make_calendar(self.server.url, login, password, calendar, "Agenda")
-        person = Person(number, login, password, calendar, zone, self.server.url, self.state)
+        person = Person(
+            number,
+            login=login,
+            password=password,
+            calendar=calendar,
+            zone=zone,
+            server=self.server.url,
+            state=self.state,
+        )
         self.people.append(person)
         self.stop()
         return person
@@ -299,8 +308,10 @@ class Departement:
         before = self.everything()
         self.forget_requests()
         yield
-        assert self.writes() == []
-        assert self.everything() == before
+        written = self.writes()
+        assert written == [], written
+        after = self.everything()
+        assert after == before, {name: (before[name], after[name]) for name in before if before[name] != after[name]}
 
 
 def done(*reports: RunReport) -> list[Operation]:

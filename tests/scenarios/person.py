@@ -42,7 +42,7 @@ class Person:
     """Acts on the calendar directly, never through the gateway nor through the proxy that counts its requests."""
 
     def __init__(
-        self, number: int, login: str, password: str, calendar: str, zone: ZoneInfo, server: str, state: State
+        self, number: int, *, login: str, password: str, calendar: str, zone: ZoneInfo, server: str, state: State
     ) -> None:
         self.id = number  # the agent's in RDV-Solidarités
         self.login = login
@@ -57,9 +57,9 @@ class Person:
 
     # --- what they do ------------------------------------------------------------------------------------------
 
-    def types_event(self, title: str, start: date, end: date, *lines: str) -> str:
+    def types_event(self, title: str, start: date, end: date, *lines: str, uid: str = "") -> str:
         """A new event; `lines` are further properties. Gives its address."""
-        uid = f"{self.login}-{next(_names)}@agenda.example"
+        uid = uid or f"{self.login}-{next(_names)}@agenda.example"
         return self.files(event_text(uid, title, start, end, self.zone, *lines))
 
     def files(self, body: str) -> str:
