@@ -15,6 +15,7 @@ from gateway.settings_problems import SettingsError
 
 _log = logging.getLogger(__name__)
 
+_SANDBOX_PACKAGES = frozenset({"jinja2", "radicale", "starlette", "uvicorn"})
 _OF_THIS_MACHINE = frozenset({"keys", "database"})
 
 
@@ -44,6 +45,8 @@ def _told(error: Exception) -> tuple[Exit, list[str], str]:
         return code, [f"{error.system}: {error}"], error.remedy
     if isinstance(error, OSError) and error.filename is not None:
         return Exit.USAGE, [f"{error.filename}: {error.strerror}"], ""
+    if isinstance(error, ModuleNotFoundError) and error.name in _SANDBOX_PACKAGES:
+        return Exit.USAGE, [f"The package {error.name} is not installed."], "pip install 'rdv-gateway[sandbox]'"
     frame = traceback.extract_tb(error.__traceback__)[-1]
     _log.debug("defect", exc_info=error)
     line = f"A defect of the gateway: {type(error).__name__} at {frame.filename}:{frame.lineno}."

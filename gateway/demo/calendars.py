@@ -23,16 +23,16 @@ _MKCALENDAR = """\
 _EXISTS = frozenset({405, 409})
 
 
-def fill(home: str, login: str, password: str, entries: Iterable[Entry]) -> None:
-    """Make the calendar (RFC 4791 section 5.3.1), unless it is there, and put every entry in it.
+def fill(home: str, login: str, password: str, entries: Iterable[Entry], *, calendar: str = CALENDAR) -> None:
+    """Make the calendar in the home (RFC 4791 section 5.3.1), unless it is there, and put every entry in it.
 
     Raises `httpx2.HTTPError` when the server refuses: it is the demo's own, so that is a defect.
     """
     with httpx2.Client(base_url=home, auth=(login, password), trust_env=False) as client:
         xml = {"Content-Type": "application/xml; charset=utf-8"}
-        made = client.request("MKCALENDAR", f"{CALENDAR}/", content=_MKCALENDAR.encode(), headers=xml)
+        made = client.request("MKCALENDAR", f"{calendar}/", content=_MKCALENDAR.encode(), headers=xml)
         if made.status_code not in _EXISTS:
             made.raise_for_status()
         for entry in entries:
             headers = {"Content-Type": "text/calendar; charset=utf-8"}
-            client.put(f"{CALENDAR}/{entry.name}", content=entry.body, headers=headers).raise_for_status()
+            client.put(f"{calendar}/{entry.name}", content=entry.body, headers=headers).raise_for_status()

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-from itertools import count
 from pathlib import Path
 
 from gateway.cli.describe import problems_of, zones_of
 from gateway.cli.enroll import Wish, enroll
 from gateway.cli.exits import Exit
 from gateway.cli.output import progress
+from gateway.cli.sandbox import sandbox_on, today
 from gateway.cli.signals import until_interrupted
 from gateway.composition import Application, opened
-from gateway.demo.agendas import PARIS, agendas
+from gateway.demo.agendas import agendas
 from gateway.demo.calendars import CALENDAR, fill
 from gateway.demo.radicale import Radicale
 from gateway.demo.show import Address, JsonShow, Show, TableShow
-from gateway.demo.stage import AGENTS, CALENDAR_PASSWORD, Place, prepare, write_settings
-from gateway.sandbox.seed import seed_departement
-from gateway.sandbox.server import Sandbox
+from gateway.demo.stage import AGENTS, CALENDAR_PASSWORD, Place, former_ports, prepare, write_settings
 from gateway.store.database import sync_lock
 from gateway.sync.approval import Approval, approve, pending
 from gateway.sync.values import HoldReason, RunReport
@@ -47,21 +44,35 @@ def run(*, once: bool, directory: Path | None, port: int, caldav_port: int, as_j
         with progress("Starting both sides…", as_json=as_json):
             running = _start(stack, directory, port=port, caldav_port=caldav_port)
             first_plan = _set_up(running)
-        application = running.application
-        show = _show(application, once=once, as_json=as_json)
+        show = _show(running.application, once=once, as_json=as_json)
         show.first_plan(first_plan)
-        code = Exit.FINE
-        for number in count(1):
-            report = application.engine.run()
-            show.round(report)
-            if once and any(problems_of(report)):
-                code = Exit.REMOTE
-            if number == 1 and not once:
-                show.where(_addresses(running))
-            if (once and number == ROUNDS) or interrupted.wait(0 if once else PAUSE):
-                break
-        show.end()
+        if once:
+            return _rounds(running, show, interrupted)
+        return _watch(running, show, interrupted)
+
+
+def _rounds(running: Running, show: Show, interrupted: threading.Event) -> Exit:
+    """A few rounds, one after the other."""
+    code = Exit.FINE
+    for _ in range(ROUNDS):
+        if interrupted.is_set():
+            return Exit.INTERRUPTED
+        report = running.application.engine.run()
+        show.round(report)
+        if any(problems_of(report)):
+            code = Exit.REMOTE
+    show.end()
     return code
+
+
+def _watch(running: Running, show: Show, interrupted: threading.Event) -> Exit:
+    """A round every few seconds, until somebody ends it."""
+    show.round(running.application.engine.run())
+    show.where(_addresses(running))
+    while not interrupted.wait(PAUSE):
+        show.round(running.application.engine.run())
+    show.end()
+    return Exit.FINE
 
 
 def _show(application: Application, *, once: bool, as_json: bool) -> Show:
@@ -73,12 +84,12 @@ def _show(application: Application, *, once: bool, as_json: bool) -> Show:
 def _start(stack: ExitStack, directory: Path | None, *, port: int, caldav_port: int) -> Running:
     """Both servers and the application, each closed by `stack`."""
     place = stack.enter_context(_place(directory))
+    stack.enter_context(sync_lock(place.database))
+    former = former_ports(place)
     users = dict.fromkeys(AGENTS, CALENDAR_PASSWORD)
-    radicale = stack.enter_context(Radicale(place.radicale, users, port=caldav_port))
-    seed = partial(seed_departement, today=datetime.now(PARIS).date())
-    double = stack.enter_context(Sandbox(state=place.sandbox, port=port, seed=seed))
+    radicale = stack.enter_context(Radicale(place.radicale, users, port=caldav_port or former.calendars))
+    double = stack.enter_context(sandbox_on(port or former.rdv_solidarites, place.sandbox))
     settings = write_settings(place, rdv_solidarites=double.url, calendars=radicale.url, logins=AGENTS)
-    stack.enter_context(sync_lock(settings.gateway.database))
     application = stack.enter_context(opened(settings))
     return Running(place, application, double.url)
 
@@ -96,7 +107,7 @@ def _set_up(running: Running) -> RunReport:
     """Sample data, enrolment, first plan, its approval: what people would do over some days."""
     application, place = running.application, running.place
     if not place.is_filled:
-        items = agendas(datetime.now(PARIS).date())
+        items = agendas(today())
         for account in application.settings.accounts:
             fill(account.url, account.username, CALENDAR_PASSWORD, items[account.name])
         for login in AGENTS:

@@ -5,9 +5,11 @@ Nothing of it is real. A directory that holds anything but a demo is refused, so
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gateway.cli.exits import UserError
 from gateway.cli.init import make_files
@@ -32,6 +34,11 @@ class Place:
     def settings(self) -> Path:
         """The configuration file."""
         return self.directory / "rdv-gateway.toml"
+
+    @property
+    def database(self) -> Path:
+        """The gateway's database, by its default name."""
+        return self.directory / "rdv-gateway.sqlite3"
 
     @property
     def sandbox(self) -> Path:
@@ -62,6 +69,32 @@ def prepare(directory: Path) -> Place:
     if not mark.exists():
         mark.write_text("begun\n", encoding="utf-8")
     return Place(directory)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where both servers listen; 0: anywhere."""
+
+    rdv_solidarites: int = 0
+    calendars: int = 0
+
+
+def former_ports(place: Place) -> Ports:
+    """The ports of the demo that is taken up, where they are free: links in calendars and programs set up on them
+    hold on."""
+    if not place.settings.exists():
+        return Ports()
+    settings = load(place.settings)
+    urls = (settings.rdv_solidarites.url, settings.accounts[0].url)
+    return Ports(*(_if_free(urlsplit(url).port or 0) for url in urls))
+
+
+def _if_free(port: int) -> int:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return 0
+    return port
 
 
 def write_settings(place: Place, *, rdv_solidarites: str, calendars: str, logins: Collection[str]) -> Settings:
