@@ -6,6 +6,7 @@ import base64
 import contextlib
 import http.client
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -89,15 +90,24 @@ class CountingProxy:
 
     `users` (login -> password) makes it check Basic credentials and pass the login on as X-Remote-User.
     `keep_alive`: "yes" keeps connections; "no" answers as HTTP/1.0 does; "silent" closes without saying so.
+    `tls` makes it answer https.
     """
 
-    def __init__(self, upstream: str, *, users: Mapping[str, str] | None = None, keep_alive: str = "yes") -> None:
+    def __init__(
+        self,
+        upstream: str,
+        *,
+        users: Mapping[str, str] | None = None,
+        keep_alive: str = "yes",
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         parts = urlsplit(upstream)
         assert parts.hostname is not None
         assert parts.port is not None
         self._upstream = (parts.hostname, parts.port)
         self._users = users
         self.keep_alive = keep_alive
+        self._tls = tls
         self._lock = threading.Lock()
         self._seen: list[Seen] = []
         self._rules: list[_Rule] = []
@@ -112,7 +122,7 @@ class CountingProxy:
     def url(self) -> str:
         """Where clients find it."""
         assert self._server is not None, "not started"
-        return f"http://127.0.0.1:{self._server.server_address[1]}/"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._server.server_address[1]}/"
 
     @property
     def seen(self) -> Sequence[Seen]:
@@ -163,6 +173,8 @@ class CountingProxy:
         self.stopping.clear()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
+        if self._tls is not None:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
