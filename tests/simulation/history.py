@@ -1,0 +1,258 @@
+"""One history: a seed, what people do, what goes wrong, how it ends, and the promises."""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gateway.sync.values import RunReport
+from tests.simulation import oracle, people
+from tests.simulation.calendar_model import ModelAccount
+from tests.simulation.rdv_model import PARIS, Rights
+from tests.simulation.weather import BrokenPromise
+from tests.simulation.world import REUNION, Person, World
+
+LAST_RUNS = 8
+"""After this many calm runs, with approvals between them, nothing may be left to do."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """How a history ended. `promise` "": all held."""
+
+    seed: int
+    promise: str = ""
+    what: str = ""
+    log: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+def play(seed: int, *, steps: int = 24, checks: bool = True, before_run: Callable[[World], None] | None = None) -> Outcome:
+    """Play a seed. `checks`: the calendar server honours preconditions. `before_run`: see `World`."""
+    world = World(seed, checks=checks)
+    world.before_run = before_run
+    outcome = Outcome(seed, log=world.log, counts=world.counts)
+    try:
+        _set_up(world)
+        world.open()
+        try:
+            world.enrol()
+            _begin(world)
+            for _ in range(steps):
+                _step(world)
+            _end(world)
+            oracle.check(world)
+        finally:
+            world.close()
+    except BrokenPromise as broken:
+        outcome.promise, outcome.what = broken.promise, broken.what
+    except Exception as error:  # noqa: BLE001 - a history that cannot be played is a failure of its own
+        outcome.promise, outcome.what = "no bug", f"{error!r}\n{traceback.format_exc()}"
+    return outcome
+
+
+def _set_up(world: World) -> None:
+    """The département, and what everybody had typed before the gateway came."""
+    chance = world.chance
+    world.server.organisations = {1: "Org Nord", 2: "Org Sud"}
+    one_account = chance.random() < 0.5
+    number = chance.choice([1, 1, 2, 2, 3])
+    own: dict[str, list[str]] = {}
+    for agent_id in range(1, number + 1):
+        overseas = chance.random() < 0.25
+        account = "account" if one_account else f"account{agent_id}"
+        main, team, extra = (f"/{agent_id}/{name}/" for name in ("agenda", "team", "rdv"))
+        sources, target = chance.choice([((main,), main), ((main, team), main), ((main, team), extra)])
+        if one_account and agent_id > 1 and chance.random() < 0.3:
+            sources = (*sources, "/1/agenda/")
+        person = Person(
+            agent_id, REUNION if overseas else PARIS, 2 if overseas else 1, account, sources, target
+        )
+        world.people.append(person)
+        world.server.services[agent_id] = chance.choice([1, 1, 2])
+        own.setdefault(account, []).extend(person.calendars)
+    world.server.services[99] = 1  # somebody who is not enrolled
+    for calendar in dict.fromkeys(each for calendars in own.values() for each in calendars):
+        world.calendar.add_calendar(calendar)
+    for account, calendars in own.items():
+        world.accounts[account] = ModelAccount(account, world.calendar, tuple(dict.fromkeys(calendars)), world.weather)
+    for person in world.people:
+        for _ in range(chance.randint(1, 4)):
+            people.make_event(world, person)
+        for _ in range(chance.randint(0, 3)):
+            people.make_rdv(world, person)
+        for _ in range(chance.randint(0, 2)):
+            people.type_absence(world, person)
+        people.new_rdv(world, person, people.some_time(world, least_days=1))
+    world.source.partial = 0.0
+
+
+def _begin(world: World) -> None:
+    """The first plan is made, shown and approved."""
+    _run(world, "first plan")
+    if world.chance.random() < 0.9:
+        world.log.append(f"approves {world.approve()}")
+    _run(world, "first run")
+
+
+def _run(world: World, name: str, **arguments: object) -> RunReport | None:
+    report = world.run(**arguments)  # type: ignore[arg-type]
+    world.log.append(f"[{world.clock.now():%d.%m %H:%M:%S}] {name}: {_told(report)}")
+    return report
+
+
+def _told(report: RunReport | None) -> str:
+    if report is None:
+        return "KILLED"
+    parts = []
+    for each in report.agents:
+        done = ", ".join(
+            f"{o.action} {o.kind} {o.rdv_id or o.absence_id or ''} {o.rule}"
+            + (f" {o.interval.start:%d.%m %H:%M}-{o.interval.end:%d.%m %H:%M}" if o.interval else "")
+            for o in each.done
+        )
+        rest = [f"{len(each.held)} held" * bool(each.held), f"{each.unsettled} open" * bool(each.unsettled)]
+        rest += [f"conflict {c.kind}" for c in each.conflicts] + [p.reason for p in each.problems]
+        parts.append(f"agent {each.agent_id}: {done or '-'} {' '.join(filter(None, rest))}".rstrip())
+    parts += [p.reason for p in report.problems]
+    return " | ".join(parts)
+
+
+# --- steps ---------------------------------------------------------------------------------------------------
+
+
+def _step(world: World) -> None:
+    chance = world.chance
+    draw = chance.random()
+    if draw < 0.42:
+        said = people.act(world)
+        if said:
+            world.log.append(said)
+    elif draw < 0.62:
+        _sync(world)
+    elif draw < 0.72:
+        _pass_time(world)
+    elif draw < 0.82:
+        _sync(world)
+        _sync(world)
+    elif draw < 0.88:
+        _change_weather(world)
+    elif draw < 0.92:
+        _change_rights(world)
+    elif draw < 0.965:
+        waiting = world.approve()
+        if waiting:
+            world.log.append(f"approves {waiting}")
+    else:
+        _misfortune(world)
+
+
+def _sync(world: World) -> None:
+    chance, weather = world.chance, world.weather
+    name = "run"
+    agents = None
+    if chance.random() < 0.25:
+        weather.kill_after = chance.choice([chance.randint(0, 15), chance.randint(0, 60)])
+        name = f"run, killed at boundary {weather.kill_after}"
+    elif chance.random() < 0.2:
+        weather.intruder_after = chance.randint(0, 20)
+        weather.intruder = lambda: _intrude(world)
+    elif chance.random() < 0.1:
+        agents = (chance.choice(world.people).agent_id,)
+        name = f"run for {agents[0]}"
+    elif chance.random() < 0.05:
+        _run(world, "dry run", dry_run=True)
+        return
+    _run(world, name, agent_ids=agents)
+
+
+def _intrude(world: World) -> None:
+    said = people.act_meanwhile(world)
+    if said:
+        world.intruded = True
+        world.counts["intrusions"] += 1
+        world.log.append(f"  meanwhile: {said}")
+
+
+def _pass_time(world: World) -> None:
+    seconds = world.chance.choice([5, 20, 60, 600, 3600, 4 * 3600, 7 * 3600, 86_400, 2 * 86_400])
+    world.clock.sleep(seconds)
+    world.log.append(f"{timedelta(seconds=seconds)} pass")
+
+
+def _change_weather(world: World) -> None:
+    chance, weather = world.chance, world.weather
+    weather.trouble = chance.choice([0.0, 0.0, 0.03, 0.2])
+    weather.losses = chance.choice([0.0, 0.0, 0.2, 0.5])
+    world.source.partial = chance.choice([0.0, 0.0, 0.2, 0.5])
+    if chance.random() < 0.3:
+        world.calendar.era += 1
+    world.log.append(f"weather: trouble {weather.trouble}, losses {weather.losses}, partial {world.source.partial}")
+
+
+def _change_rights(world: World) -> None:
+    chance, server = world.chance, world.server
+    if not server.rights.full:
+        server.rights = Rights()
+        world.log.append("rights are given back")
+        return
+    world.counts["rights lost"] += 1
+    server.rights = chance.choice(
+        [
+            Rights(nothing=True),
+            Rights(services=frozenset({chance.choice([1, 2])}), agents_listed=chance.random() < 0.5),
+            Rights(agents=frozenset({chance.choice(world.people).agent_id})),
+        ]
+    )
+    world.log.append(f"rights are lost: {server.rights}")
+
+
+def _misfortune(world: World) -> None:
+    chance = world.chance
+    draw = chance.random()
+    if draw < 0.5:
+        world.keep_backup()
+        world.log.append("the database is copied")
+    elif draw < 0.85:
+        if world.restore():
+            world.log.append("the database is SET BACK to its copy")
+    elif draw < 0.95:
+        world.lose_database()
+        world.log.append("the database is LOST, everybody is enrolled again")
+
+
+# --- the end -------------------------------------------------------------------------------------------------
+
+
+def _end(world: World) -> None:
+    """Calm, patience, approvals; then nothing is left to do."""
+    world.weather.calm()
+    world.source.partial = 0.0
+    world.server.rights = Rights()
+    world.clock.sleep(86_400)
+    world.log.append("-- the end: calm weather, all rights, a day later")
+    for number in range(LAST_RUNS):
+        _run(world, f"last run {number + 1}")
+        waiting = world.approve()
+        if waiting:
+            world.log.append(f"approves {waiting}")
+        world.clock.sleep(3600)
+    for number in range(2):
+        report = _run(world, f"run of nothing {number + 1}")
+        _must_be_idle(world, report)
+
+
+def _must_be_idle(world: World, report: RunReport | None) -> None:
+    if report is None:
+        raise BrokenPromise("convergence", "the run did not end")
+    for each in report.agents:
+        left = [f"{o.action} {o.kind} ({o.rule})" for o in each.planned]
+        left += [f"held: {h.operation.action} {h.operation.kind} ({h.reason})" for h in each.held]
+        left += ["an open intent"] * each.unsettled + [p.reason for p in each.problems]
+        if left:
+            raise BrokenPromise("convergence", f"agent {each.agent_id} still has: {'; '.join(left)}")
+    if world.store.open_intents():
+        raise BrokenPromise("convergence", "an intent is open")

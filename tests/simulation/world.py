@@ -1,0 +1,558 @@
+"""A small département: both servers, the real store and engine between them, and what may befall all of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any, ParamSpec, TypeVar
+from zoneinfo import ZoneInfo
+
+from connectors.icalendar_text import parse_event
+from connectors.records import AbsenceDraft
+from gateway.keys import Keyring, create_key_file, load_keys
+from gateway.store.database import open_database, upgrade
+from gateway.store.store import Store
+from gateway.store.transaction import Transaction
+from gateway.sync.approval import approve, pending
+from gateway.sync.engine import Engine, EngineSettings
+from gateway.sync.values import (
+    AgentReport,
+    AgentState,
+    CalendarRef,
+    JournalEntry,
+    LinkedAgent,
+    ObjectKind,
+    Rules,
+    RunReport,
+)
+from mappings.identity import ABSENCE_TAG, NAMESPACE, Identity
+from mappings.rdv_event import RdvLabels
+from tests.simulation.calendar_model import CalendarServer, Item, ModelAccount, Style, keeps_alarm
+from tests.simulation.intervals import Interval
+from tests.simulation.meetings import PRIVATE_WORD, Occurrence
+from tests.simulation.memory import AgentMemory, Snapshot
+from tests.simulation.rdv_model import PARIS, ModelRdvSolidarites, RdvServer, StoredAbsence
+from tests.simulation.weather import BrokenPromise, Killed, ModelClock, Weather
+
+REUNION = ZoneInfo("Indian/Reunion")
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+FREE_RAM = Path("/dev/shm")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """An agent and their calendars."""
+
+    agent_id: int
+    zone: ZoneInfo
+    organisation_id: int
+    account: str
+    sources: tuple[str, ...]
+    target: str
+
+    @property
+    def calendars(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self.sources, self.target)))
+
+    def linked(self) -> LinkedAgent:
+        refs = [CalendarRef(self.account, each) for each in self.sources]
+        return LinkedAgent(
+            self.agent_id, self.zone, tuple(refs), CalendarRef(self.account, self.target), AgentState.FIRST_RUN
+        )
+
+
+@dataclass(slots=True)
+class Owed:
+    """What the journal must hold: since the database was made, or was set back to."""
+
+    writes: list[tuple[str, str, str]] = field(default_factory=list)  # side, action, reference
+    bodies: list[bytes] = field(default_factory=list)  # events of ours that a person had edited
+    absences: list[tuple[int, str, datetime, datetime]] = field(default_factory=list)
+
+    def copy(self) -> Owed:
+        return Owed(list(self.writes), list(self.bodies), list(self.absences))
+
+
+class InlineExecutor(Executor):
+    """Does each task at once: no threads, so that a seed always plays the same history."""
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> Future[_T]:
+        future: Future[_T] = Future()
+        future.set_result(fn(*args, **kwargs))
+        return future
+
+
+class KillableStore(Store):
+    """The store, with a boundary before and after each commit."""
+
+    def __init__(self, database: Any, weather: Weather) -> None:
+        super().__init__(database)
+        self._weather = weather
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        with super().transaction() as tx:
+            yield tx
+            self._weather.boundary()
+        self._weather.boundary()
+
+
+@cache
+def template() -> tuple[Path, Keyring]:
+    """A migrated, empty database and the keys of every history of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=FREE_RAM if FREE_RAM.is_dir() else None))
+    create_key_file(folder / "keys.toml", random=Random(1).randbytes)
+    keys = load_keys(folder / "keys.toml")
+    database = folder / "template.sqlite3"
+    upgrade(f"sqlite:///{database}")
+    open_database(f"sqlite:///{database}", keys).close()
+    return database, keys
+
+
+def remove_template() -> None:
+    """At the end of a campaign."""
+    if template.cache_info().currsize:
+        shutil.rmtree(template()[0].parent, ignore_errors=True)
+        template.cache_clear()
+
+
+class World:
+    """Everything of one history. Also the judge of each write that the gateway makes."""
+
+    def __init__(self, seed: int, *, checks: bool = True) -> None:
+        self.chance = Random(seed)
+        start = datetime(2025, 3, 10, 7, 0) + timedelta(days=self.chance.choice([0, 10, 100, 218]))
+        self.clock = ModelClock(start.replace(tzinfo=PARIS).astimezone(ZoneInfo("UTC")))
+        self.weather = Weather(Random(seed + 1), self.clock)
+        self.counts: Counter[str] = self.weather.counts
+        self.log: list[str] = []
+        style = Style(
+            marks=self.chance.random() < 0.8,
+            cursors=self.chance.random() < 0.7,
+            restless=self.chance.random() < 0.1,
+            rewrites=self.chance.random() < 0.3,
+            checks=checks,
+        )
+        self.calendar = CalendarServer(self.clock, style, judge=self)
+        self.server = RdvServer(self.clock, judge=self)
+        self.people: list[Person] = []
+        self.owed = Owed()
+        self.memories: dict[int, AgentMemory] = {}
+        self.may_change: set[int] = set()  # typed absences that the gateway may now change
+        self.planned_with: dict[int, frozenset[int]] = {}  # agent -> absences there when its plan was last made
+        self.set_back = False
+        self.last_report: RunReport | None = None
+        self.owners: dict[int, int] = {}
+        self.sides: dict[int, set[str]] = {}  # typed absence -> sides on which it was edited since the last clean run
+        self.before_run: Callable[[World], None] | None = None  # how an experiment forgets something
+        database, self.keys = template()
+        self.identity = Identity(self.keys.identity_key, self.keys.instance_id)
+        self.folder = Path(tempfile.mkdtemp(prefix="history-", dir=database.parent))
+        self.path = self.folder / "gateway.sqlite3"
+        self.backup: tuple[Path, Owed, dict[int, StoredInterval]] | None = None
+        shutil.copy(database, self.path)
+        self.rules = Rules(
+            horizon_days=self.chance.choice([14, 28]),
+            cancelled=self.chance.choice(["mark", "mark", "remove"]),
+            many_count=self.chance.choice([2, 5, 5]),
+        )
+        self.runs = 0
+        self.intruded = False  # somebody acted during the run
+        self.source = ModelRdvSolidarites(self.server, self.weather, Random(seed + 2))
+        self.accounts: dict[str, ModelAccount] = {}
+
+    # --- the gateway -----------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """A new process: database, store, engine."""
+        self.database = open_database(f"sqlite:///{self.path}", self.keys, synchronous="OFF")
+        self.store = KillableStore(self.database, self.weather)
+        settings = EngineSettings(
+            rules=self.rules,
+            labels=RdvLabels(),
+            default_zone=PARIS,
+            organisation_zones={2: REUNION},
+            backfill_from=date(2025, 1, 1),
+        )
+        self.engine = Engine(
+            store=self.store,
+            rdv_solidarites=self.source,
+            accounts=self.accounts,
+            keys=self.keys,
+            settings=settings,
+            clock=self.clock,
+            new_id=self._new_id,
+            pools=lambda _name: InlineExecutor(),
+        )
+
+    def _new_id(self) -> str:
+        self.runs += 1
+        return f"run-{self.runs}"
+
+    def close(self) -> None:
+        self.database.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def enrol(self) -> None:
+        with self.store.transaction() as tx:
+            for person in self.people:
+                tx.put_agent(person.linked())
+        for person in self.people:
+            self.memories.setdefault(person.agent_id, AgentMemory())
+
+    def run(self, agent_ids: tuple[int, ...] | None = None, *, dry_run: bool = False) -> RunReport | None:
+        """One run; None when it was killed, after which a new process is there."""
+        if self.before_run is not None:
+            self.before_run(self)
+        self.counts["runs"] += 1
+        self.server.catch_up()
+        self.calendar.catch_up()
+        before = {person.agent_id: self.snapshot(person) for person in self.people}
+        mirrors = self._edited_on_one_side()
+        report = None
+        self.intruded = False
+        try:
+            report = self.engine.run(agent_ids, dry_run=dry_run)
+        except Killed:
+            self.weather.dead = False
+            self.database.close()
+            self.open()
+        self.weather.kill_after = self.weather.intruder_after = self.weather.intruder = None
+        if not dry_run:
+            self._remember(report, before, mirrors)
+        if report is not None:
+            self._judge_report(report)
+        return report
+
+    def _edited_on_one_side(self) -> dict[int, tuple[Person, str, Interval | None]]:
+        """By mirrored absence: whose it is, the side on which alone it was edited, and what that side says now."""
+        found: dict[int, tuple[Person, str, Interval | None]] = {}
+        by_id = {person.agent_id: person for person in self.people}
+        for id_, sides in self.sides.items():
+            person = by_id[self.owners[id_]]
+            memory = self.memories[person.agent_id]
+            if len(sides) != 1 or memory.dirty or memory.last is None or id_ in memory.last.pool:
+                continue
+            (side,) = sides
+            says = self._interval(id_) if side == "rdv_solidarites" else self.event_interval(id_, person)
+            found[id_] = (person, side, says)
+        return found
+
+    def event_interval(self, absence_id: int, person: Person) -> Interval | None:
+        """What the event of a typed absence says, as wall-clock of the agent; None when there is none."""
+        href = f"{person.target}{_mirror_uid(self.identity, absence_id, person.agent_id)}.ics"
+        item = self.calendar.calendars[person.target].get(href)
+        return item and event_interval(item.body, person.zone)
+
+    def _follow(self, person: Person, mirrors: dict[int, tuple[Person, str, Interval | None]]) -> None:
+        """After a clean run, an edit on one side alone has reached the other."""
+        now = self.wall(person)
+        for id_, (owner, side, says) in mirrors.items():
+            if owner is not person or (says is not None and says[1] <= now):
+                continue
+            both = self._interval(id_), self.event_interval(id_, person)
+            if both != (says, says) and not (both[1] is None and both[0] is not None and both[0][1] <= now):
+                raise BrokenPromise(
+                    "correct", f"absence {id_} was edited in {side} alone to {says}, and both sides now say {both}"
+                )
+        self.sides = {id_: sides for id_, sides in self.sides.items() if self.owners[id_] != person.agent_id}
+
+    def _remember(
+        self,
+        report: RunReport | None,
+        before: dict[int, Snapshot],
+        mirrors: dict[int, tuple[Person, str, Interval | None]],
+    ) -> None:
+        reports = {each.agent_id: each for each in report.agents} if report else {}
+        disturbed = bool(report is None or report.problems or self.server.pending or self.calendar.pending)
+        for person in self.people:
+            found = reports.get(person.agent_id)
+            if found is None and report is not None:
+                continue  # not part of this run: nothing was decided for them
+            clean = not disturbed and found is not None and self._is_clean(found)
+            if clean:
+                self._follow(person, mirrors)
+            memory = self.memories[person.agent_id]
+            memory.run_ended(clean=clean, before=before[person.agent_id], after=self.snapshot(person))
+            self.planned_with[person.agent_id] = frozenset(
+                each.id for each in self.server.absences.values() if each.agent_id == person.agent_id
+            )
+            if found is not None:
+                self.counts["operations"] += len(found.done)
+
+    def _is_clean(self, report: AgentReport) -> bool:
+        agent = self.store.agent(report.agent_id)
+        waits = any(held.operation.kind in (ObjectKind.BUSY_BLOCK, ObjectKind.ABSENCE) for held in report.held)
+        return (
+            agent is not None
+            and agent.state is AgentState.LIVE
+            and not (report.problems or report.unsettled or waits)
+            and len(report.done) == len(report.planned)
+            and not self.intruded
+        )
+
+    def _judge_report(self, report: RunReport) -> None:
+        self.last_report = report
+        for problem in (*report.problems, *(each for agent in report.agents for each in agent.problems)):
+            if problem.system == "gateway" or problem.addressee == "maintainers":
+                raise BrokenPromise("no bug", problem.reason)
+        if PRIVATE_WORD in repr(report):
+            raise BrokenPromise("nothing private leaves", "a report holds a title")
+
+    def approve(self, by: str = "référente") -> int:
+        """Somebody approves all that waits."""
+        waiting = pending(self.store)
+        for hold in waiting.holds:
+            if hold.absence_id is not None:
+                self.may_change.add(hold.absence_id)
+        for agent_id in waiting.agents:
+            self.may_change |= self.planned_with.get(agent_id, frozenset())
+        if waiting.holds or waiting.agents:
+            approve(self.store, waiting, at=self.clock.now(), by=by)
+            self.counts["approvals"] += 1
+        return len(waiting.holds) + len(waiting.agents)
+
+    # --- misfortune ------------------------------------------------------------------------------------------
+
+    def keep_backup(self) -> None:
+        """Tonight's copy of the database."""
+        path = self.folder / "backup.sqlite3"
+        path.unlink(missing_ok=True)
+        with sqlite3.connect(self.path) as source, sqlite3.connect(path) as target:
+            source.backup(target)
+        source.close()
+        target.close()
+        self.backup = (path, self.owed.copy(), {each.id: each.interval for each in self.server.absences.values()})
+
+    def restore(self) -> bool:
+        """The database as it was when it was last copied."""
+        if self.backup is None:
+            return False
+        path, owed, then = self.backup
+        self._replace_database(path)
+        self.owed = owed.copy()
+        changed: list[Interval] = []
+        for each in self.server.absences.values():
+            if then.get(each.id) != each.interval:
+                changed.append(each.interval)
+        changed += [interval for id_, interval in then.items() if self._interval(id_) != interval]
+        self._set_back(changed)
+        self.counts["restored"] += 1
+        return True
+
+    def lose_database(self) -> None:
+        """An empty one, and everybody is enrolled again."""
+        self._replace_database(template()[0])
+        self.owed = Owed()
+        self.backup = None
+        self._set_back([each.interval for each in self.server.absences.values()])
+        self.enrol()
+        self.counts["lost databases"] += 1
+
+    def _replace_database(self, path: Path) -> None:
+        self.database.close()
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+        shutil.copy(path, self.path)
+        self.open()
+
+    def _set_back(self, regions: list[Interval]) -> None:
+        self.set_back = True
+        self.may_change.clear()
+        for memory in self.memories.values():
+            memory.set_back(regions)
+        for absence in self.server.absences.values():
+            absence.touched = absence.touched and absence.typed
+            if absence.written is not None:
+                absence.written = absence.interval  # nobody can tell any more who gave it its time
+
+    def _interval(self, absence_id: int) -> Interval | None:
+        found = self.server.absences.get(absence_id)
+        return found and found.interval
+
+    # --- what people did ------------------------------------------------------------------------------------
+
+    def absence_touched(self, person: Person, absence: StoredAbsence) -> None:
+        """A person is about to edit or remove an absence in RDV-Solidarités."""
+        self.memories[person.agent_id].edited(absence.interval)
+        self.mirror_touched(person, absence, "rdv_solidarites")
+
+    def mirror_touched(self, person: Person, absence: StoredAbsence, side: str) -> None:
+        """A person is about to edit an absence or its event."""
+        if absence.typed:
+            self.owners[absence.id] = person.agent_id
+            self.sides.setdefault(absence.id, set()).add(side)
+
+    # --- what is the case ------------------------------------------------------------------------------------
+
+    def wall(self, person: Person) -> datetime:
+        return self.clock.now().astimezone(person.zone).replace(tzinfo=None)
+
+    def busy(self, person: Person) -> frozenset[Occurrence]:
+        """When an agent's own events make them busy."""
+        return frozenset(
+            occurrence
+            for calendar in person.sources
+            for item in self.calendar.calendars[calendar].values()
+            if item.meeting is not None
+            for occurrence in item.meeting.occurrences(person.zone)
+        )
+
+    def mirror_href(self, absence: StoredAbsence, person: Person) -> str:
+        return f"{person.target}{self.identity.mirror_uid(absence.id, person.agent_id)}.ics"
+
+    def copy_href(self, rdv_id: int, person: Person) -> str:
+        return f"{person.target}{self.identity.copy_uid(rdv_id, person.agent_id)}.ics"
+
+    def is_mirrored(self, absence: StoredAbsence, person: Person) -> bool:
+        return self.mirror_href(absence, person) in self.calendar.calendars[person.target]
+
+    def pool(self, person: Person) -> list[StoredAbsence]:
+        """Absences that stand for calendar time: those the gateway made, and those typed that have no event."""
+        return [
+            absence
+            for absence in self.server.absences.values()
+            if absence.agent_id == person.agent_id and not (absence.typed and self.is_mirrored(absence, person))
+        ]
+
+    def snapshot(self, person: Person) -> Snapshot:
+        pool = self.pool(person)
+        return Snapshot(
+            pool={each.id: each.interval for each in pool},
+            plain=frozenset(each.id for each in pool if each.written == each.interval),
+            busy=self.busy(person),
+        )
+
+    # --- judging writes at once ------------------------------------------------------------------------------
+
+    def event_written(self, calendar: str, href: str, action: str, before: Item | None, body: bytes) -> None:
+        """Called by the calendar server for each write of the gateway, before it is done."""
+        self.counts["calendar writes"] += 1
+        uid = href.rpartition("/")[2].removesuffix(".ics")
+        if before is not None and not before.ours:
+            raise BrokenPromise("nothing lost", f"the gateway did {action} on a calendar-born event")
+        if not uid.startswith(NAMESPACE):
+            raise BrokenPromise("nothing lost", f"the gateway did {action} at a name that is not its own")
+        if calendar not in [person.target for person in self.people]:
+            raise BrokenPromise("nothing lost", f"the gateway did {action} in a calendar that only blocks")
+        if any(word in body for word in (b"ORGANIZER", b"ATTENDEE", b"METHOD")):
+            raise BrokenPromise("nobody disturbed", "an event of ours invites somebody")
+        if before is not None and action == "update" and not keeps_alarm(before.body, body):
+            raise BrokenPromise("nothing lost", "a person's reminder went away")
+        if before is None and b"VALARM" in body:
+            raise BrokenPromise("nobody disturbed", "a new event of ours rings")
+        kind, number, person = self._origin(uid)
+        if action == "delete" and not self.calendar.catching_up:
+            self._judge_removal(kind, number, person)
+        self.owed.writes.append(("calendar", action, f"{kind} {number}"))
+        if before is not None and before.touched:
+            self.owed.bodies.append(before.body)
+
+    def _origin(self, uid: str) -> tuple[str, int, Person]:
+        for person in self.people:
+            for number in range(1, self.server.last_id + 1):
+                if _copy_uid(self.identity, number, person.agent_id) == uid:
+                    return "rdv", number, person
+                if _mirror_uid(self.identity, number, person.agent_id) == uid:
+                    return "absence", number, person
+        raise BrokenPromise("no doubles", "the gateway made an event of nothing")
+
+    def origin(self, href: str) -> str:
+        """What an event of ours stands for."""
+        kind, number, person = self._origin(href.rpartition("/")[2].removesuffix(".ics"))
+        return f"{kind} {number} of agent {person.agent_id}"
+
+    def _judge_removal(self, kind: str, number: int, person: Person) -> None:
+        if kind == "rdv":
+            rdv = self.server.rdvs.get(number)
+            if rdv is None or person.agent_id not in rdv.agent_ids:
+                return
+            if not (rdv.cancelled and self.rules.cancelled == "remove"):
+                raise BrokenPromise("nothing lost", f"the copy of rdv {number} was removed, and the rdv is there")
+        elif number in self.server.absences:
+            raise BrokenPromise("nothing lost", f"the event of absence {number} was removed, and the absence is there")
+
+    def absence_written(self, action: str, before: StoredAbsence | None, draft: AbsenceDraft | None, id_: int) -> None:
+        """Called by RDV-Solidarités for each write of the gateway, before it is done."""
+        self.counts["absence writes"] += 1
+        self.owed.writes.append(("rdv_solidarites", action, f"absence {id_}"))
+        if draft is not None and PRIVATE_WORD in draft.title:
+            raise BrokenPromise("nothing private leaves", "a title reached RDV-Solidarités")
+        if before is None:
+            if draft is not None and draft.title != ABSENCE_TAG:
+                raise BrokenPromise("nothing private leaves", "a block has another title than the tag")
+            return
+        if self.server.catching_up:
+            # It overtook whatever a person did since it was sent: without preconditions nobody can prevent that.
+            self.memories[before.agent_id].edited(before.interval)
+            if draft is not None:
+                self.memories[before.agent_id].edited((draft.start, draft.end))
+            return
+        if draft is not None and draft.title != before.title:
+            raise BrokenPromise("nothing lost", f"the title of absence {id_} was changed")
+        if before.typed and id_ not in self.may_change:
+            raise BrokenPromise("nothing lost", f"{action} of absence {id_}, which a person typed")
+        if before.written is not None and _moved_away(before):
+            raise BrokenPromise("nothing lost", f"{action} of block {id_}, which a person had moved")
+        if before.touched:
+            self.owed.absences.append((before.id, before.title, before.start, before.end))
+
+    # --- what the journal holds ------------------------------------------------------------------------------
+
+    def journal(self) -> list[JournalEntry]:
+        return [row.entry for row in self.store.journal(limit=100_000, with_content=True)]
+
+
+StoredInterval = Interval
+
+
+def event_interval(body: bytes, zone: ZoneInfo) -> Interval:
+    """The time of an event of ours, as an absence in `zone` would say it."""
+    event = parse_event(body, system="model")
+    if event is None:
+        raise BrokenPromise("correct", "an event of ours holds no event")
+    start, end = event.components[0].start, event.components[0].end
+    if isinstance(start, datetime) and isinstance(end, datetime):
+        first, last = (each.astimezone(zone).replace(tzinfo=None) for each in (start, end))
+        return first, last
+    midnight = datetime.min.time()
+    return datetime.combine(start, midnight), datetime.combine(end, midnight) - timedelta(minutes=1)
+
+
+def _moved_away(absence: StoredAbsence) -> bool:
+    """Whether a person moved or lengthened a block of ours: then it is theirs."""
+    if absence.written is None:
+        return False
+    start, end = absence.written
+    return not (start <= absence.start and absence.end <= end)
+
+
+@cache
+def _copy_uid(identity: Identity, number: int, agent_id: int) -> str:
+    return identity.copy_uid(number, agent_id)
+
+
+@cache
+def _mirror_uid(identity: Identity, number: int, agent_id: int) -> str:
+    return identity.mirror_uid(number, agent_id)
+
+
+def absence_image(entry: JournalEntry) -> tuple[int, str, datetime, datetime] | None:
+    """The absence that an entry keeps, if it keeps one."""
+    if entry.before is None or entry.side != "rdv_solidarites":
+        return None
+    image = json.loads(entry.before)
+    return image["id"], image["title"], datetime.fromisoformat(image["start"]), datetime.fromisoformat(image["end"])
