@@ -26,7 +26,7 @@ from gateway.sync.approval import Approval, approve, pending
 from gateway.sync.values import HoldReason, RunReport
 
 ROUNDS = 3
-PAUSE = 3.0  # seconds between two syncs while watching
+PAUSE = 2.0  # seconds between two syncs while watching
 
 
 @dataclass(frozen=True, slots=True)
