@@ -1,4 +1,5 @@
-"""apply: one operation at a time. Intent committed, then the remote write with its precondition, then outcome.
+"""apply: one operation at a time. What it concerns is re-read; the intent is committed with the pre-image; then comes
+the remote write with its precondition, then the outcome.
 
 What a lost answer or a crash leaves open is settled by reading (`settle`), never by writing blindly. Absences have
 no precondition on the wire: each is re-read right before it is changed or removed.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from connectors.errors import AnswerLost, BadItem, ConnectorError, Stale
@@ -41,6 +42,15 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
+class _Ready:
+    """A write that may be sent now; None: nothing is left to be written. `before`: the pre-image of what it
+    overwrites or removes, kept with the intent, so that no crash and no lost answer loses it."""
+
+    send: Callable[[], Result] | None
+    before: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Applier:
     """Carries operations out for one run."""
 
@@ -57,11 +67,13 @@ class Applier:
         if operation.action is Action.PAIR:
             self.recorder.paired(ledger, operation)
             return Applied(Outcome.DONE)
-        highest = self.store.highest_absence_id()
-        with self.store.transaction() as tx:
-            intent = tx.open_intent(self.run_id, operation, highest_absence_id=highest, at=self.clock.now())
+        intent: OpenIntent | None = None
         try:
-            result = self._write(operation)
+            ready = self._prepare(operation)
+            result = Result()
+            if ready.send is not None:
+                intent = self._open(operation, ready.before)
+                result = replace(ready.send(), before=ready.before)
         except AnswerLost as error:
             return Applied(Outcome.UNKNOWN, problem_of(error, operation.agent_id), stops_side=True)
         except Stale:
@@ -77,12 +89,23 @@ class Applier:
         self.recorder.done(ledger, operation, result, intent)
         return Applied(Outcome.DONE)
 
-    def _close(self, intent: OpenIntent, outcome: str) -> None:
+    def _open(self, operation: Operation, before: bytes | None) -> OpenIntent:
+        """From here on the write may have happened, whatever becomes of this process."""
+        highest = self.store.highest_absence_id()
+        with self.store.transaction() as tx:
+            return tx.open_intent(
+                self.run_id, operation, highest_absence_id=highest, at=self.clock.now(), before=before
+            )
+
+    def _close(self, intent: OpenIntent | None, outcome: str) -> None:
+        if intent is None:
+            return  # nothing had been sent
         with self.store.transaction() as tx:
             tx.close_intent(intent.id, outcome)
 
-    def _write(self, operation: Operation) -> Result:
-        writers: dict[tuple[Side, Action], Callable[[Operation], Result]] = {
+    def _prepare(self, operation: Operation) -> _Ready:
+        """Read what the write needs. Raises `Stale` when the remote is not what the plan saw."""
+        writers: dict[tuple[Side, Action], Callable[[Operation], _Ready]] = {
             (Side.CALENDAR, Action.CREATE): self._create_event,
             (Side.CALENDAR, Action.UPDATE): self._update_event,
             (Side.CALENDAR, Action.DELETE): self._delete_event,
@@ -94,11 +117,12 @@ class Applier:
 
     # --- calendar --------------------------------------------------------------------------------------------
 
-    def _create_event(self, operation: Operation) -> Result:
+    def _create_event(self, operation: Operation) -> _Ready:
         account, calendar = self._calendar(operation)
-        return Result(item=account.create(calendar, _draft(operation)))
+        draft = _draft(operation)
+        return _Ready(lambda: Result(item=account.create(calendar, draft)))
 
-    def _update_event(self, operation: Operation) -> Result:
+    def _update_event(self, operation: Operation) -> _Ready:
         account, calendar = self._calendar(operation)
         draft = _draft(operation)
         item = self._still_there(account, calendar, operation)
@@ -108,16 +132,21 @@ class Applier:
             event = account.parse(item)
             if event is not None:
                 draft = replace(draft, summary=event.components[0].summary)
-        after = account.update(calendar, item, draft, notes=operation.rewrites_notes)
-        return Result(item=after, before=item.body)
+        return _Ready(
+            lambda: Result(item=account.update(calendar, item, draft, notes=operation.rewrites_notes)), item.body
+        )
 
-    def _delete_event(self, operation: Operation) -> Result:
+    def _delete_event(self, operation: Operation) -> _Ready:
         account, calendar = self._calendar(operation)
         item = self._still_there(account, calendar, operation)
         if item is None:
-            return Result()  # gone already: what was wanted
-        account.delete(calendar, item)
-        return Result(before=item.body)
+            return _Ready(None)  # gone already: what was wanted
+
+        def send() -> Result:
+            account.delete(calendar, item)
+            return Result()
+
+        return _Ready(send, item.body)
 
     def _still_there(self, account: CalendarAccount, calendar: str, operation: Operation) -> CalendarItem | None:
         """The item right before the write, if it is what the plan saw; the pre-image for undo.
@@ -140,23 +169,30 @@ class Applier:
 
     # --- RDV-Solidarités -------------------------------------------------------------------------------------
 
-    def _create_absence(self, operation: Operation) -> Result:
-        return Result(absence=self.rdv_solidarites.create_absence(self._absence_draft(operation, ABSENCE_TAG)))
+    def _create_absence(self, operation: Operation) -> _Ready:
+        draft = self._absence_draft(operation, ABSENCE_TAG)
+        return _Ready(lambda: Result(absence=self.rdv_solidarites.create_absence(draft)))
 
-    def _update_absence(self, operation: Operation) -> Result:
+    def _update_absence(self, operation: Operation) -> _Ready:
         number, current = self._current_absence(operation)
         if current is None:
             raise Stale("the absence is gone", system="rdv_solidarites")
         # The title stays what it is there: it is never ours to change.
         draft = self._absence_draft(operation, current.title)
-        return Result(absence=self.rdv_solidarites.update_absence(number, draft), before=absence_image(current))
+        return _Ready(
+            lambda: Result(absence=self.rdv_solidarites.update_absence(number, draft)), absence_image(current)
+        )
 
-    def _delete_absence(self, operation: Operation) -> Result:
+    def _delete_absence(self, operation: Operation) -> _Ready:
         number, current = self._current_absence(operation)
         if current is None:
+            return _Ready(None)
+
+        def send() -> Result:
+            self.rdv_solidarites.delete_absence(number)
             return Result()
-        self.rdv_solidarites.delete_absence(number)
-        return Result(before=absence_image(current))
+
+        return _Ready(send, absence_image(current))
 
     def _current_absence(self, operation: Operation) -> tuple[int, Absence | None]:
         if operation.absence_id is None:

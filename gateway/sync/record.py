@@ -35,6 +35,7 @@ from gateway.sync.values import (
     Side,
 )
 from mappings.absence_event import absence_span, absence_times
+from mappings.owned import notes_digest, owned_of_draft
 
 _T = TypeVar("_T")
 
@@ -69,6 +70,14 @@ class Recorder:
                 tx.close_intent(intent.id, "done")
             tx.consume_approval(operation.agent_id, operation.digest)
             tx.journal(self._entry(operation, result, seen))
+
+    def unanswered(self, intent: OpenIntent) -> None:
+        """A write was sent, and what is there now is not what it was to bring about. It may have been done all the
+        same, and undone by somebody, or be done late: it is written down with its pre-image."""
+        entry = self._entry(intent.operation, Result(before=intent.before), None)
+        with self.store.transaction() as tx:
+            tx.close_intent(intent.id, "not_done")
+            tx.journal(replace(entry, action="unanswered", fields=(intent.operation.action.value, *entry.fields)))
 
     def paired(self, ledger: Ledger, operation: Operation) -> None:
         """What is there already is recognised: nothing was written."""
@@ -140,7 +149,7 @@ class Recorder:
             uid=draft.uid,
             asked_digest=self._asked(operation, event),
             owned_digest=event.owned_digest,
-            notes_digest=event.notes_digest,
+            notes_digest=self._agreed_notes(ledger.copies.get(rdv_id), operation, event),
             ends_at=_instant(draft.end),
             put_back_on=put_back_on,
             put_back_count=count,
@@ -174,6 +183,14 @@ class Recorder:
         mirror = _settle_times(mirror, ledger, is_new=known is None)
         tx.put_mirror(mirror)
         ledger.mirrors[absence_id] = mirror
+
+    def _agreed_notes(self, known: AgreedCopy | None, operation: Operation, seen: SeenEvent) -> str:
+        """Notes that a person wrote are theirs, and never become the agreed ones."""
+        if operation.action is Action.PAIR:
+            return notes_digest(self.context.digest_key, owned_of_draft(_required(operation.draft)))
+        if operation.action is Action.UPDATE and known is not None and not operation.rewrites_notes:
+            return known.notes_digest
+        return seen.notes_digest
 
     def _asked(self, operation: Operation, seen: SeenEvent) -> str:
         """What the event was last asked to be. One that was found again counts as asked for only if it agrees."""
@@ -285,7 +302,12 @@ def _apply_change(tx: Transaction, change: Change) -> None:
             tx.drop_block(absence_id)
             tx.forget_absences([absence_id])
             tx.add_suppressions(change.suppressions)
-        case ChangeKind.BLOCK_SHORTENED | ChangeKind.BLOCK_RELEASED | ChangeKind.PROVENANCE_MOVED:
+        case (
+            ChangeKind.BLOCK_SHORTENED
+            | ChangeKind.BLOCK_RELEASED
+            | ChangeKind.BLOCK_AGREED
+            | ChangeKind.PROVENANCE_MOVED
+        ):
             tx.put_block(_required(change.block))
             tx.add_suppressions(change.suppressions)
         case ChangeKind.SUPPRESSION_ENDED:

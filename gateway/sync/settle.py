@@ -61,8 +61,7 @@ class Settler:
         return self._settle_absence(ledger, intent)
 
     def _close(self, intent: OpenIntent) -> bool:
-        with self.store.transaction() as tx:
-            tx.close_intent(intent.id, "not_done")
+        self.recorder.unanswered(intent)
         return True
 
     def _settle_event(self, ledger: Ledger, intent: OpenIntent) -> bool:
@@ -78,11 +77,11 @@ class Settler:
         if operation.action is Action.DELETE:
             if item is not None:
                 return self._close(intent)
-            self.recorder.done(ledger, operation, Result(), intent)
+            self.recorder.done(ledger, operation, Result(before=intent.before), intent)
             return True
         if item is None or not self._is_as_asked(operation, self.observer.see(account, operation.ref, item)):
             return self._close(intent)
-        self.recorder.done(ledger, operation, Result(item=item), intent)
+        self.recorder.done(ledger, operation, Result(item=item, before=intent.before), intent)
         return True
 
     def _is_as_asked(self, operation: Operation, seen: SeenEvent) -> bool:
@@ -99,11 +98,11 @@ class Settler:
         if operation.action is Action.DELETE:
             if current is not None:
                 return self._close(intent)
-            self.recorder.done(ledger, operation, Result(), intent)
+            self.recorder.done(ledger, operation, Result(before=intent.before), intent)
             return True
         if current is None or Interval(*absence_span(current)) != operation.interval:
             return self._close(intent)
-        self.recorder.done(ledger, operation, Result(absence=current), intent)
+        self.recorder.done(ledger, operation, Result(absence=current, before=intent.before), intent)
         return True
 
     def _settle_creation(self, ledger: Ledger, intent: OpenIntent) -> bool:

@@ -216,6 +216,7 @@ class OpenIntent:
     opened_at: datetime
     highest_absence_id: int  # known when it was opened
     sent: bool = False  # False: known not to have left
+    before: bytes | None = field(default=None, repr=False)  # pre-image of what the write overwrites or removes
 
 
 # --- plan ----------------------------------------------------------------------------------------------------
@@ -299,6 +300,7 @@ class ChangeKind(StrEnum):
     BLOCK_FREED = "block_freed"  # gone from RDV-Solidarités
     BLOCK_SHORTENED = "block_shortened"
     BLOCK_RELEASED = "block_released"
+    BLOCK_AGREED = "block_agreed"  # both sides seen equal
     BLOCK_FORGOTTEN = "block_forgotten"  # past and purged
     SUPPRESSION_ENDED = "suppression_ended"
     PROVENANCE_MOVED = "provenance_moved"

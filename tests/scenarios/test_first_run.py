@@ -128,7 +128,9 @@ def test_what_was_recognised_after_a_loss_still_follows(departement: Departement
 
 def test_a_database_of_yesterday_doubles_nothing_and_undoes_nothing(departement: Departement) -> None:
     agent = _lived_in(departement)
-    event = agent.types_event("Bouge", *hours(departement.at(8, 9)))
+    event = agent.types_event("Bouge", *hours(departement.at(8, 11)))
+    agent.types_event("Avant", *hours(departement.at(16, 9)))
+    agent.types_event("Après", *hours(departement.at(16, 11)))
     departement.settled()
     copy = departement.saves_database()
 
@@ -136,7 +138,9 @@ def test_a_database_of_yesterday_doubles_nothing_and_undoes_nothing(departement:
     agent.types_event("Nouvelle", *hours(departement.at(9, 14)))
     departement.rdv(departement.at(7, 9), agent)
     departement.state.rdvs.move(departement.state.contents()["rdvs"][0]["id"], departement.at(4, 9))
-    departement.absence(agent, "Nouveau congé", *hours(departement.at(15, 9)))
+    agent.types_event("Entre", *hours(departement.at(16, 10)))  # three become one block
+    departement.absence(agent, "Nouveau congé", *hours(departement.at(17, 9)))
+    departement.absence(agent, "Équipe", *hours(departement.at(15, 9)))  # takes the place of a block of ours
     departement.clock.sleep(24 * 3600)
     departement.settled()
 
@@ -146,3 +150,8 @@ def test_a_database_of_yesterday_doubles_nothing_and_undoes_nothing(departement:
         departement.settled()
     assert {operation.action for operation in done(*reports)} <= {Action.PAIR}
     assert conflicts(reports[-1]) == []
+    assert departement.store.agent_view(agent.id).suppressions == ()
+    agent.moves(event, *hours(departement.at(8, 16)))
+    departement.settled()
+    assert hours(departement.at(8, 14)) not in agent.blocks()
+    assert hours(departement.at(8, 16)) in agent.blocks()

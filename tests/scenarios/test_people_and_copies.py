@@ -46,6 +46,12 @@ def test_time_and_place_of_a_copy_are_put_back_and_what_is_theirs_is_kept(
     assert "ORGANIZER" not in event
     assert "ATTENDEE" not in event
 
+    for hour in (11, 14):
+        departement.state.rdvs.move(departement.state.contents()["rdvs"][0]["id"], departement.at(3, hour))
+        departement.settled()
+        assert agent.event(href)["DESCRIPTION"] == "Prendre le dossier bleu"
+        assert agent.shown() == [Shown("RDV", *hours(departement.at(3, hour), 0.5))]
+
 
 def test_alarms_of_a_person_survive_when_the_rdv_itself_moves(departement: Departement, agent: Person) -> None:
     rdv = departement.rdv(departement.at(3, 9), agent)

@@ -30,8 +30,8 @@ def _two_services(departement: Departement) -> tuple[Person, Person]:
 def _many_rounds(departement: Departement) -> list[str]:
     """Near and far readings while something is missing; what was said of it."""
     said: list[str] = []
-    for _ in range(5):
-        said += problems(departement.sync(minutes=3 * _HOURS))
+    for _ in range(3):
+        said += problems(departement.sync(minutes=4 * _HOURS))
     return said
 
 

@@ -54,11 +54,11 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     """Desired time from the calendars, minus what persons freed, against what the pool holds."""
     now = context.wall_now(view.agent)
     busy = busy_time(view, events, context)
-    pool = judge_pool(view, busy.units, now)
+    before = apply_suppressions(busy, view.suppressions, now).units
+    pool = judge_pool(view, busy.units, _whole(before, context), now)
     freed = apply_suppressions(busy, (*view.suppressions, *pool.new_suppressions), now)
     units = _distinct(unit for unit in freed.units if unit.end > now)
-    whole = _distinct(merge(freed.units)) if context.rules.merge_blocks else _distinct(freed.units)
-    whole = tuple(block for block in whole if block.end > now)
+    whole = tuple(block for block in _whole(freed.units, context) if block.end > now)
     pairs = _pairs(view, units, whole, now)
     pairing = tuple(_pair_operation(view, block, seen) for block, seen in pairs.found)
     paired = tuple(_as_pool(view, block, seen) for block, seen in pairs.found)
@@ -73,6 +73,11 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
         set_aside=busy.set_aside,
         claimed=frozenset({block.absence_id for block in (*view.blocks, *paired)} | pairs.claimed),
     )
+
+
+def _whole(units: tuple[Block, ...], context: PlanContext) -> tuple[Block, ...]:
+    """Busy occurrences as the blocks that stand for them."""
+    return _distinct(merge(units)) if context.rules.merge_blocks else _distinct(units)
 
 
 def _distinct(blocks: Iterable[Block]) -> tuple[Block, ...]:

@@ -18,6 +18,7 @@ from gateway.sync.values import (
     Operation,
     OperationClass,
     Presence,
+    SeenEvent,
     SeenRdv,
     Side,
 )
@@ -51,14 +52,16 @@ def _decide(
     if seen.presence is not Presence.PRESENT:
         return _vanished(seen, agreed, view, events, context)
     rdv = seen.rdv
+    zone = rdv_zone(rdv, context.organisation_zone(rdv.organisation_id))
+    draft = rdv_draft(rdv, view.agent.agent_id, zone, context.labels, context.identity)
+    if agreed is None and rdv.id in events.copies:
+        return _found_copy(rdv.id, draft, events.copies[rdv.id], view)  # what becomes of it, the next plan decides
     if view.agent.agent_id not in rdv.agent_ids:
         return _removal(rdv.id, agreed, "agent_left_rdv", view, events)
     if rdv.cancelled and context.rules.cancelled == "remove":
         return _removal(rdv.id, agreed, "rdv_cancelled", view, events)
-    zone = rdv_zone(rdv, context.organisation_zone(rdv.organisation_id))
-    draft = rdv_draft(rdv, view.agent.agent_id, zone, context.labels, context.identity)
     if agreed is None:
-        return _first_copy(rdv, draft, view, events)
+        return None if rdv.cancelled else _operation(Action.CREATE, "rdv_planned", rdv.id, draft, view)
     return _kept_copy(agreed, draft, view, events, context)
 
 
@@ -76,14 +79,9 @@ def _vanished(
     return replace(removal, unproven=seen.missing_because) if removal else None
 
 
-def _first_copy(rdv: Rdv, draft: EventDraft, view: AgentView, events: SortedEvents) -> Operation | None:
-    existing = events.copies.get(rdv.id)
-    if existing is not None:
-        operation = _operation(Action.PAIR, "own_copy_found_again", rdv.id, draft, view)
-        return replace(operation, ref=existing.ref, href=existing.href, basis=existing.owned_digest)
-    if rdv.cancelled:
-        return None  # nothing to announce to somebody who was never told
-    return _operation(Action.CREATE, "rdv_planned", rdv.id, draft, view)
+def _found_copy(rdv_id: int, draft: EventDraft, existing: SeenEvent, view: AgentView) -> Operation:
+    operation = _operation(Action.PAIR, "own_copy_found_again", rdv_id, draft, view)
+    return replace(operation, ref=existing.ref, href=existing.href, basis=existing.owned_digest)
 
 
 def _kept_copy(
@@ -105,11 +103,21 @@ def _kept_copy(
         basis=event.owned_digest,
         rewrites_notes=event.notes_digest == agreed.notes_digest,
     )
-    if context.asked(draft) != agreed.asked_digest:
-        return update
+    asked = context.asked(draft)
+    if asked != agreed.asked_digest:
+        pair = replace(update, action=Action.PAIR, rule="own_copy_as_it_should_be")
+        return pair if _is_as_asked(asked, agreed, event) else update
     if event.owned_digest == agreed.owned_digest or is_past:
         return None
     return _put_back(replace(update, rule="edited_copy_put_back"), agreed, view, context)
+
+
+def _is_as_asked(asked: str, agreed: AgreedCopy, event: SeenEvent) -> bool:
+    """Is the event what its RDV asks for, but for notes that a person wrote?"""
+    notes_are_ours = event.notes_digest == agreed.notes_digest
+    return asked.startswith(f"{event.owned_digest}:") and (
+        asked.endswith(f":{event.notes_digest}") or not notes_are_ours
+    )
 
 
 def _put_back(operation: Operation, agreed: AgreedCopy, view: AgentView, context: PlanContext) -> Operation | Conflict:

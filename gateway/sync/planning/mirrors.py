@@ -186,7 +186,8 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
     if merged != here:
         operations.append(_absence_update(mirror, absence, here, merged))
         draft = absence_draft(replace(absence, start=start, end=end), view.agent.zone, context.identity)
-    text_changed = mirror_asked(context, draft) != mirror.asked_digest
+    asked = mirror_asked(context, draft)
+    text_changed = asked not in (mirror.asked_digest, event.title_digest)
     if merged != there or text_changed:
         operations.append(
             replace(
@@ -197,9 +198,11 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
                 keeps_title=keeps_title,
             )
         )
-    if operations or merged == Interval(mirror.start, mirror.end):
-        return Decision(tuple(operations), conflicts=conflicts)
     agreed = replace(mirror, start=start, end=end)
+    if asked == event.title_digest:
+        agreed = replace(agreed, asked_digest=asked, title_digest=asked)
+    if operations or agreed == mirror:
+        return Decision(tuple(operations), conflicts=conflicts)
     change = Change(ChangeKind.MIRROR_AGREED, mirror.agent_id, "changed_alike_on_both_sides", mirror=agreed)
     return Decision(changes=(change,))
 
@@ -210,6 +213,9 @@ def _one_way(pair: _Pair, view: AgentView, context: PlanContext, *, keeps_title:
     edited = pair.event.times_digest != mirror.times_digest
     if not changed and not edited:
         return Decision()
+    if mirror_asked(context, pair.draft) == f"{pair.event.owned_digest}:{pair.event.notes_digest}":
+        pair_again = _event_operation(Action.PAIR, "own_event_as_it_should_be", pair.absence, pair.draft, view)
+        return Decision((replace(pair_again, ref=mirror.ref, href=mirror.href, basis=pair.event.owned_digest),))
     rule = "absence_changed" if changed else "recurring_absence_put_back"
     update = replace(
         _event_operation(Action.UPDATE, rule, pair.absence, pair.draft, view),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -32,10 +32,13 @@ class Pool:
     new_suppressions: tuple[Suppression, ...]
 
 
-def judge_pool(view: AgentView, units: Iterable[Block], now: datetime) -> Pool:
-    """Compare each agreed block with what was read. `units`: busy occurrences now, to know what was freed."""
+def judge_pool(view: AgentView, units: Iterable[Block], whole: Iterable[Block], now: datetime) -> Pool:
+    """Compare each agreed block with what was read.
+
+    `units`: busy occurrences now, to know what was freed. `whole`: the blocks that they ask for.
+    """
     seen = {each.absence.id: each for each in view.absences}
-    all_units = tuple(units)
+    at = _Now(view, tuple(units), {(block.start, block.end): block for block in whole}, now)
     ours: list[PoolBlock] = []
     fixed: list[PoolBlock] = []
     released: list[PoolBlock] = []
@@ -46,10 +49,10 @@ def judge_pool(view: AgentView, units: Iterable[Block], now: datetime) -> Pool:
             fixed.append(block)
             continue
         if found.presence is Presence.GONE:
-            changes.append(_gone(block, all_units, now))
+            changes.append(_gone(block, at))
             continue
         current = Interval(*absence_span(found.absence))
-        change = _edited(block, current, all_units, now)
+        change = _edited(block, current, at)
         if change is not None:
             changes.append(change)
             block = change.block or block  # noqa: PLW2901 - the block as it is from now on
@@ -58,19 +61,32 @@ def judge_pool(view: AgentView, units: Iterable[Block], now: datetime) -> Pool:
     return Pool(tuple(ours), tuple(fixed), tuple(released), tuple(changes), suppressions)
 
 
-def _gone(block: PoolBlock, units: tuple[Block, ...], now: datetime) -> Change:
-    if block.end <= now:
+@dataclass(frozen=True, slots=True)
+class _Now:
+    view: AgentView
+    units: tuple[Block, ...]
+    whole: Mapping[tuple[datetime, datetime], Block]
+    now: datetime
+
+
+def _gone(block: PoolBlock, at: _Now) -> Change:
+    if block.end <= at.now:
         return Change(ChangeKind.BLOCK_FORGOTTEN, block.agent_id, "past_block_removed", block=block)
-    freed = _suppressions(block, [Interval(block.start, block.end)], units)
+    freed = _suppressions(block, [Interval(block.start, block.end)], at)
     return Change(ChangeKind.BLOCK_FREED, block.agent_id, "freed_by_hand", block=block, suppressions=freed)
 
 
-def _edited(block: PoolBlock, current: Interval, units: tuple[Block, ...], now: datetime) -> Change | None:
+def _edited(block: PoolBlock, current: Interval, at: _Now) -> Change | None:
     if (current.start, current.end) == (block.start, block.end):
         return None
+    asked = at.whole.get((current.start, current.end))
+    if asked is not None and asked.provenance & block.provenance and block.origin is not BlockOrigin.RELEASED:
+        # Its events moved alike: by a person who types on both sides, or by us and our database forgot it.
+        same = replace(block, start=current.start, end=current.end, provenance=asked.provenance)
+        return Change(ChangeKind.BLOCK_AGREED, block.agent_id, "changed_alike_on_both_sides", block=same)
     old = Block(block.start, block.end, block.provenance)
     uncovered = [Interval(part.start, part.end) for part in subtract(old, [(current.start, current.end)])]
-    freed = _suppressions(block, uncovered, units) if block.end > now else ()
+    freed = _suppressions(block, uncovered, at) if block.end > at.now else ()
     moved = replace(block, start=current.start, end=current.end)
     if block.start <= current.start and current.end <= block.end and block.origin is not BlockOrigin.RELEASED:
         return Change(ChangeKind.BLOCK_SHORTENED, block.agent_id, "shortened_by_hand", block=moved, suppressions=freed)
@@ -78,16 +94,32 @@ def _edited(block: PoolBlock, current: Interval, units: tuple[Block, ...], now: 
     return Change(ChangeKind.BLOCK_RELEASED, block.agent_id, "moved_by_hand", block=moved, suppressions=freed)
 
 
-def _suppressions(block: PoolBlock, freed: Iterable[Interval], units: Iterable[Block]) -> tuple[Suppression, ...]:
+def _suppressions(block: PoolBlock, freed: Iterable[Interval], at: _Now) -> tuple[Suppression, ...]:
     """One for each occurrence behind the block and each freed part that it occupied.
 
-    An occurrence that is no longer busy, or was moved meanwhile, needs none.
+    An occurrence that is no longer busy, or was moved meanwhile, needs none; nor does time that another absence
+    covers, which therefore was not freed.
     """
     found: list[Suppression] = []
-    for unit in units:
+    others = _other_absences(block, at.view)
+    uncovered = [part for each in freed for part in subtract(Block(each.start, each.end, block.provenance), others)]
+    for unit in at.units:
         for provenance in sorted(unit.provenance & block.provenance):
-            for part in freed:
+            for part in uncovered:
                 start, end = max(part.start, unit.start), min(part.end, unit.end)
                 if start < end:
                     found.append(Suppression(block.agent_id, provenance, unit.start, unit.end, start, end))
     return tuple(found)
+
+
+def _other_absences(block: PoolBlock, view: AgentView) -> list[tuple[datetime, datetime]]:
+    """Time that other absences cover which stand, or could stand, for calendar time."""
+    mirrored = {mirror.absence_id for mirror in view.mirrors}
+    return [
+        absence_span(each.absence)
+        for each in view.absences
+        if each.presence is Presence.PRESENT
+        and each.absence.id != block.absence_id
+        and each.absence.id not in mirrored
+        and each.absence.rrule is None
+    ]
