@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import Addressee, ConnectorError
-from gateway.cli.describe import problem_line
+from gateway.cli.describe import problem_lines
 from gateway.cli.exits import Exit
 from gateway.cli.output import messages, print_json, progress, results, table
 from gateway.clock import SystemClock
@@ -43,8 +43,8 @@ def run(config: Path, *, as_json: bool) -> Exit:
     else:
         rows = [(finding.what, "PROBLEM" if finding.problem else "ok", finding.detail) for finding in findings]
         results().print(table(f"{config}", _COLUMNS, rows))
-        for problem in problems:
-            messages().print(problem_line(problem))
+        for line in problem_lines(problems):
+            messages().print(line)
     if any(problem.system in _OF_THIS_MACHINE for problem in problems):
         return Exit.USAGE
     return Exit.REMOTE if problems else Exit.FINE
@@ -52,7 +52,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
 
 def look(settings: Settings) -> Iterator[Finding]:
     """All findings, in the order a person would mend them."""
-    yield Finding("configuration", f"{len(settings.accounts)} accounts")
+    yield Finding("configuration", "accounts: " + ", ".join(section.name for section in settings.accounts))
     with ExitStack() as stack:
         store: Store | None = None
         try:
@@ -65,6 +65,7 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield from _rdv_solidarites(settings, store)
         for section in settings.accounts:
             yield from _account(section, store)
+        yield from _unconfigured(settings, store)
 
 
 def _rdv_solidarites(settings: Settings, store: Store | None) -> Iterator[Finding]:
@@ -110,6 +111,14 @@ def _account(section: AccountSection, store: Store | None) -> Iterator[Finding]:
             if ref.account == section.name and ref.calendar not in found:
                 reason = f"calendar {ref.calendar} of agent {agent.agent_id} is not visible to this account"
                 yield _missing(what, reason, "Share it with the account again.", system=section.name)
+
+
+def _unconfigured(settings: Settings, store: Store | None) -> Iterator[Finding]:
+    configured = {section.name for section in settings.accounts}
+    for agent in store.agents(_ACTIVE) if store else ():
+        for name in sorted({ref.account for ref in agent.calendars} - configured):
+            reason = f"agent {agent.agent_id} is enrolled with account {name}, which is not configured"
+            yield _missing("configuration", reason, "Add it to [[accounts]] again.", system="configuration")
 
 
 def _failed(what: str, error: ConnectorError | SettingsError, *, system: str | None = None) -> Finding:

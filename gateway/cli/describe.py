@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
@@ -151,10 +152,16 @@ def problem_json(problem: Problem) -> dict[str, object]:
     }
 
 
-def problem_line(problem: Problem) -> str:
-    """An error for people: where, what, for whom, and what to do."""
-    agent = "" if problem.agent_id is None else f", agent {problem.agent_id}"
-    return f"{problem.system}{agent}: {problem.reason}\n-> {problem.addressee}: {problem.remedy}"
+def problem_lines(problems: Iterable[Problem]) -> Iterator[str]:
+    """Errors for people, equal ones together: where, what, of which agents, for whom, and what to do."""
+    agents: dict[Problem, list[int]] = {}
+    for problem in problems:
+        concerned = agents.setdefault(replace(problem, agent_id=None), [])
+        if problem.agent_id is not None:
+            concerned.append(problem.agent_id)
+    for problem, concerned in agents.items():
+        of_whom = f" (agents: {', '.join(map(str, concerned))})" if concerned else ""
+        yield f"{problem.system}: {problem.reason}{of_whom}\n-> {problem.addressee}: {problem.remedy}"
 
 
 def operations_of(report: RunReport) -> Iterator[Operation]:
@@ -167,7 +174,8 @@ def problems_of(report: RunReport) -> Iterator[Problem]:
     """Errors of the whole run, then of each agent."""
     yield from report.problems
     for agent in report.agents:
-        yield from agent.problems
+        for problem in agent.problems:
+            yield replace(problem, agent_id=agent.agent_id)
 
 
 def run_json(report: RunReport) -> dict[str, object]:

@@ -12,7 +12,7 @@ from gateway.cli.describe import (
     held_row,
     operation_row,
     operations_of,
-    problem_line,
+    problem_lines,
     problems_of,
     run_json,
     seconds_needed,
@@ -78,8 +78,8 @@ def _show(report: RunReport, rate: float, zones: Zones) -> None:
     if held:
         console.print(table("Held until a person approves", HELD_COLUMNS, (held_row(one, zones) for one in held)))
     show_troubles(report.agents)
-    for problem in problems_of(report):
-        messages().print(problem_line(problem))
+    for line in problem_lines(problems_of(report)):
+        messages().print(line)
     console.print(_summary(report, rate))
 
 

@@ -12,7 +12,7 @@ from gateway.cli.describe import (
     held_row,
     operation_row,
     operations_of,
-    problem_line,
+    problem_lines,
     problems_of,
     run_json,
     tally,
@@ -58,7 +58,8 @@ class TableShow:
         self._told = ""
 
     def first_plan(self, report: RunReport) -> None:
-        self._console.print(f"First plan: {tally(report.agents) or 'nothing to hold'}. The demo approves it.")
+        held = tally(report.agents)
+        self._console.print(f"First plan: {held}. The demo approves first runs." if held else "Nothing is held.")
 
     def round(self, report: RunReport) -> None:
         self._rounds += 1
@@ -122,5 +123,5 @@ def _standing(report: RunReport, zones: Zones) -> str:
     lines += [f"  held: {' '.join(map(str, held_row(waiting, zones)))}" for waiting in held]
     lines += [f"  conflict, agent {c.agent_id}: {c.reason}" for agent in report.agents for c in agent.conflicts]
     lines += [f"  set aside, agent {s.agent_id}: {s.reason}" for agent in report.agents for s in agent.set_aside]
-    lines += [f"  {problem_line(problem)}" for problem in problems_of(report)]
+    lines += [f"  {line}" for line in problem_lines(problems_of(report))]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -26,6 +27,13 @@ CALENDAR_PASSWORD = "calendar-password"
 
 _USERS = [f"agent{number}" for number in range(100)]
 _next = count()
+
+
+class Terminal(io.StringIO):
+    """What a person types."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`init`, `check`, `db upgrade`: from nothing to a deployment that is known to work."""
 
 import stat
+import sys
 import tomllib
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from connectors.errors import Addressee
 from gateway.settings import load
 from gateway.store.database import sync_lock
+from tests.cli.conftest import Terminal
 
 
 class TestInit:
@@ -51,6 +53,16 @@ class TestInit:
         answer = cli("init", "--url", "https://rdv.example.fr")
         assert answer.code == 2
         assert "--login is missing" in answer.err
+
+    def test_on_a_terminal_it_asks_for_what_is_missing(self, cli, monkeypatch):
+        """Questions go to stderr, and an empty answer takes the default."""
+        monkeypatch.setattr(sys, "stdin", Terminal("\ntechnique@example.fr\n\nhttps://dav.example.fr/\nservice\n"))
+        answer = cli("init", "--json")
+        assert answer.code == 0
+        settings = load(cli.config)
+        assert (settings.rdv_solidarites.url, settings.accounts[0].name) == ("https://www.rdv-solidarites.fr", "agenda")
+        assert answer.json["config"] == str(cli.config)
+        assert "E-mail of the technical account" in answer.err
 
     def test_keys_put_back_from_their_copy_are_taken_up(self, cli):
         """A deployment moved to another machine keeps its identity."""
@@ -106,6 +118,14 @@ class TestCheck:
         answer = cli("check", "--json")
         assert answer.code == 3
         assert "agent 2 is enrolled and not visible to the technical account" in answer.out
+
+    def test_an_account_that_went_from_the_configuration_is_named(self, deployment):
+        """Its agents cannot be synced any more."""
+        cli = deployment.enrolled()
+        cli.config.write_text(cli.config.read_text().replace('name = "agenda"', 'name = "other"'))
+        answer = cli("check")
+        assert answer.code == 2
+        assert "agent 2 is enrolled with account agenda, which is not configured" in answer.err
 
 
 class TestDatabase:

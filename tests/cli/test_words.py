@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 from connectors.errors import AgentMustAct, ITMustAct, OurBug, RetryLater
 from gateway import logs
 from gateway.cli import failures
+from gateway.cli.describe import problem_lines, problems_of, run_json
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import age, moment
+from gateway.cli.runs import exit_of
 from gateway.cli.template import quoted
 from gateway.settings_problems import SettingsError
 from gateway.store.database import AnotherSync
+from gateway.sync.values import AgentReport, Conflict, ConflictKind, Problem, RunReport, SetAside
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -88,6 +91,37 @@ def test_ages_for_people(seconds, shown):
     """Roughly, in the largest unit of which there are two."""
     assert age(NOW - timedelta(seconds=seconds), NOW) == shown
     assert age(None, NOW) == "never"
+
+
+def test_equal_problems_are_told_once_with_all_their_agents():
+    """A server that is down is one line, however many agents are on it."""
+    down = Problem(None, "zimbra", "no answer", "nobody", "Nothing.")
+    reports = tuple(AgentReport(agent_id, problems=(down,)) for agent_id in (2, 3))
+    other = Problem(None, "rdv_solidarites", "no organisation", "it", "Give it a role.")
+    report = RunReport("r", NOW, 1.0, reports, problems=(other,))
+    assert list(problem_lines(problems_of(report))) == [
+        "rdv_solidarites: no organisation\n-> it: Give it a role.",
+        "zimbra: no answer (agents: 2, 3)\n-> nobody: Nothing.",
+    ]
+    assert [error["agent"] for error in run_json(report)["errors"]] == [None, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("reports", "problems", "code"),
+    [
+        ((AgentReport(2),), (), Exit.FINE),
+        ((AgentReport(2, set_aside=(SetAside(2, "/a", "no zone"),)),), (), Exit.FINE),
+        ((AgentReport(2, conflicts=(Conflict(2, ConflictKind.ORPHAN, "x"),)),), (), Exit.NEEDS_PERSON),
+        (
+            (AgentReport(2, conflicts=(Conflict(2, ConflictKind.ORPHAN, "x"),)),),
+            (Problem(None, "rdv_solidarites", "x", "it", "y"),),
+            Exit.REMOTE,
+        ),
+    ],
+)
+def test_the_exit_code_of_a_run(reports, problems, code):
+    """A failure goes before what waits for a person; an unreadable item stops nothing and alarms nobody."""
+    assert exit_of(RunReport("r", NOW, 1.0, reports, problems=problems)) is code
 
 
 class TestLogs:

@@ -1,5 +1,6 @@
 """`agents`, `enroll`, `plan`, `approve`, `sync`, `status`, `journal`: the life of a deployment."""
 
+import sys
 from datetime import date
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from gateway.demo.agendas import PARIS, agendas
 from gateway.demo.calendars import fill
 from gateway.store.database import sync_lock
-from tests.cli.conftest import CALENDAR_PASSWORD, MARTINE
+from tests.cli.conftest import CALENDAR_PASSWORD, MARTINE, Terminal
 
 PRIVATE_WORDS = ("Dentiste", "Inventé", "CRIP", "dossiers", "Anniversaire", "Formation", "équipe PMI", "PRIVATE")
 
@@ -205,6 +206,16 @@ class TestApprove:
         assert answer.code == 1
         assert "first_run" in answer.out or "first run" in answer.out
         assert cli("sync", "--json").json["operations"][0]["action"] == "pair"
+
+    @pytest.mark.parametrize(("typed", "code"), [("y\n", 0), ("n\n", 1)])
+    def test_on_a_terminal_it_asks(self, deployment, monkeypatch, typed, code):
+        """And does what is answered."""
+        cli = deployment.enrolled()
+        cli("plan")
+        monkeypatch.setattr(sys, "stdin", Terminal(typed))
+        assert cli("approve", "--all").code == code
+        assert bool(cli("status", "--json").json["held"]) is True
+        assert cli("sync").code == code
 
     def test_a_part_of_a_first_run_leaves_the_rest_waiting(self, deployment):
         """Only the named class goes through, and the agent is still in their first run."""
