@@ -271,8 +271,9 @@ intent = Table(
     Column("highest_absence_id", Identifier, nullable=False),
     Column("sent", Boolean, nullable=False),
     Column("outcome", Text),  # NULL: open
-    Column("operation", LargeBinary),  # erased when it closes
-    CheckConstraint("outcome IS NULL OR operation IS NULL", name="erased"),
+    Column("operation", LargeBinary),  # erased when it closes, and so is the pre-image
+    Column("before", LargeBinary),
+    CheckConstraint("outcome IS NULL OR (operation IS NULL AND before IS NULL)", name="erased"),
     Index(
         "ix_intent_open",
         "agent_id",

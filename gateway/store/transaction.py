@@ -158,10 +158,24 @@ class Transaction:
 
     # --- work ------------------------------------------------------------------------------------------------
 
-    def open_intent(self, run_id: str, operation: Operation, *, highest_absence_id: int, at: datetime) -> OpenIntent:
-        """Commit to a remote write before it is sent."""
+    def open_intent(
+        self,
+        run_id: str,
+        operation: Operation,
+        *,
+        highest_absence_id: int,
+        at: datetime,
+        before: bytes | None = None,
+    ) -> OpenIntent:
+        """Commit to a remote write before it is sent. `before`: the pre-image of what it overwrites or removes."""
         return work.open_intent(
-            self._connection, self._keys, run_id, operation, highest_absence_id=highest_absence_id, at=at
+            self._connection,
+            self._keys,
+            run_id,
+            operation,
+            highest_absence_id=highest_absence_id,
+            at=at,
+            before=before,
         )
 
     def mark_intent_sent(self, intent_id: int) -> None:
@@ -169,7 +183,7 @@ class Transaction:
         work.mark_intent_sent(self._connection, intent_id)
 
     def close_intent(self, intent_id: int, outcome: str) -> None:
-        """Record how it ended and erase the operation. Raises `OurBug` when the intent is not open."""
+        """Record how it ended; erase the operation and its pre-image. Raises `OurBug` when the intent is not open."""
         work.close_intent(self._connection, intent_id, outcome)
 
     def replace_holds(self, agent_id: int, held: Sequence[Held], *, run_id: str, at: datetime) -> None:

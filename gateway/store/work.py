@@ -44,19 +44,41 @@ _HOLD = (
 
 
 def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) -> tuple[OpenIntent, ...]:
+    columns = intent.c
     query = select(
-        intent.c.id, intent.c.run_id, intent.c.operation, intent.c.opened_at, intent.c.highest_absence_id, intent.c.sent
-    ).where(intent.c.outcome.is_(None))
+        columns.id,
+        columns.run_id,
+        columns.operation,
+        columns.opened_at,
+        columns.highest_absence_id,
+        columns.sent,
+        columns.before,
+    ).where(columns.outcome.is_(None))
     if agent_id is not None:
         query = query.where(intent.c.agent_id == agent_id)
     return tuple(
-        OpenIntent(id_, run_id, load_operation(keys.decrypt(sealed, _context(id_))), *rest)
-        for id_, run_id, sealed, *rest in connection.execute(query.order_by(intent.c.id))
+        OpenIntent(
+            id_,
+            run_id,
+            load_operation(keys.decrypt(sealed, _context(id_, "operation"))),
+            opened_at,
+            highest,
+            sent,
+            None if before is None else keys.decrypt(before, _context(id_, "before")),
+        )
+        for id_, run_id, sealed, opened_at, highest, sent, before in connection.execute(query.order_by(columns.id))
     )
 
 
 def open_intent(
-    connection: Connection, keys: Keyring, run_id: str, operation: Operation, *, highest_absence_id: int, at: datetime
+    connection: Connection,
+    keys: Keyring,
+    run_id: str,
+    operation: Operation,
+    *,
+    highest_absence_id: int,
+    at: datetime,
+    before: bytes | None,
 ) -> OpenIntent:
     row = {
         "run_id": run_id,
@@ -68,9 +90,11 @@ def open_intent(
     }
     (intent_id,) = connection.execute(insert(intent), row).inserted_primary_key or (0,)
     # Encrypted for its row, whose id is known only now.
-    sealed = keys.encrypt(dump_operation(operation), _context(intent_id))
-    connection.execute(update(intent).where(intent.c.id == intent_id).values(operation=sealed))
-    return OpenIntent(intent_id, run_id, operation, at, highest_absence_id)
+    sealed = {"operation": keys.encrypt(dump_operation(operation), _context(intent_id, "operation"))}
+    if before is not None:
+        sealed["before"] = keys.encrypt(before, _context(intent_id, "before"))
+    connection.execute(update(intent).where(intent.c.id == intent_id).values(**sealed))
+    return OpenIntent(intent_id, run_id, operation, at, highest_absence_id, before=before)
 
 
 def mark_intent_sent(connection: Connection, intent_id: int) -> None:
@@ -78,7 +102,7 @@ def mark_intent_sent(connection: Connection, intent_id: int) -> None:
 
 
 def close_intent(connection: Connection, intent_id: int, outcome: str) -> None:
-    _change_open(connection, intent_id, outcome=outcome, operation=None)
+    _change_open(connection, intent_id, outcome=outcome, operation=None, before=None)
 
 
 def _change_open(connection: Connection, intent_id: int, **values: object) -> None:
@@ -87,8 +111,8 @@ def _change_open(connection: Connection, intent_id: int, **values: object) -> No
         raise OurBug(f"intent {intent_id} is not open", system="database")
 
 
-def _context(intent_id: int) -> str:
-    return f"intent/operation/{intent_id}"
+def _context(intent_id: int, column: str) -> str:
+    return f"intent/{column}/{intent_id}"
 
 
 # --- holds and approvals -------------------------------------------------------------------------------------

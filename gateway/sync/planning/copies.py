@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connectors.records import EventDraft, EventStatus, Rdv
+from connectors.records import EventDraft, EventStatus
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.recognition import SortedEvents
 from gateway.sync.values import (
