@@ -199,7 +199,7 @@ def _journal(world: World) -> None:
     entries = world.journal()
     written = Counter((each.side, each.action, each.reference) for each in entries)
     for (side, action, reference), count in Counter(world.owed.writes).items():
-        if written[side, action, reference] < count:
+        if written[side, action, reference] + written[side, "unanswered", reference] < count:
             raise BrokenPromise("journaled", f"{count} times {action} of {reference} in {side}, not all written down")
     kept = {each.before for each in entries if each.before is not None}
     for body in world.owed.bodies:

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -349,7 +349,7 @@ class World:
             if then.get(each.id) != each.interval:
                 changed.append(each.interval)
         changed += [interval for id_, interval in then.items() if self._interval(id_) != interval]
-        self._set_back(changed)
+        self._set_back(changed, known=then.keys())
         self.counts["restored"] += 1
         return True
 
@@ -358,7 +358,7 @@ class World:
         self._replace_database(template()[0])
         self.owed = Owed()
         self.backup = None
-        self._set_back([each.interval for each in self.server.absences.values()])
+        self._set_back([each.interval for each in self.server.absences.values()], known=())
         self.enrol()
         self.counts["lost databases"] += 1
 
@@ -369,14 +369,14 @@ class World:
         shutil.copy(path, self.path)
         self.open()
 
-    def _set_back(self, regions: list[Interval]) -> None:
+    def _set_back(self, regions: list[Interval], known: Collection[int]) -> None:
         self.set_back = True
         self.may_change.clear()
         for memory in self.memories.values():
             memory.set_back(regions)
         for absence in self.server.absences.values():
             absence.touched = absence.touched and absence.typed
-            if absence.written is not None:
+            if absence.written is not None and absence.id not in known:
                 absence.written = absence.interval  # nobody can tell any more who gave it its time
 
     def _interval(self, absence_id: int) -> Interval | None:
@@ -495,14 +495,16 @@ class World:
             if draft is not None and draft.title != ABSENCE_TAG:
                 raise BrokenPromise("nothing private leaves", "a block has another title than the tag")
             return
-        if self.server.catching_up:
-            # It overtook whatever a person did since it was sent: without preconditions nobody can prevent that.
+        if self.server.catching_up and before.touched:
+            # It overtook what a person did since it was sent: without preconditions nobody can prevent that.
             self.memories[before.agent_id].edited(before.interval)
             if draft is not None:
                 self.memories[before.agent_id].edited((draft.start, draft.end))
             return
         if draft is not None and draft.title != before.title:
             raise BrokenPromise("nothing lost", f"the title of absence {id_} was changed")
+        if self.server.catching_up:
+            return  # judged by what held when it was sent
         if before.typed and id_ not in self.may_change:
             raise BrokenPromise("nothing lost", f"{action} of absence {id_}, which a person typed")
         if before.written is not None and _moved_away(before):
