@@ -90,18 +90,22 @@ class Settler:
         return seen.owned_digest == owned_digest(self.observer.digest_key, owned_of_draft(operation.draft))
 
     def _settle_absence(self, ledger: Ledger, intent: OpenIntent) -> bool:
-        """A change or removal of an absence: both are the same however often they are done."""
+        """A change or removal of an absence: what was asked is done as soon as it is seen, and not done only when it
+        can no longer come. Until then its absence is left alone: a late one would undo what was written since."""
         operation = intent.operation
         if operation.absence_id is None:
             return self._close(intent)
+        asked_at = self.clock.now()
         current = self.rdv_solidarites.absence(operation.absence_id)
         if operation.action is Action.DELETE:
             if current is not None:
-                return self._close(intent)
+                return self._close_if_late(intent, asked_at)
             self.recorder.done(ledger, operation, Result(before=intent.before), intent)
             return True
-        if current is None or Interval(*absence_span(current)) != operation.interval:
+        if current is None:
             return self._close(intent)
+        if Interval(*absence_span(current)) != operation.interval:
+            return self._close_if_late(intent, asked_at)
         self.recorder.done(ledger, operation, Result(absence=current, before=intent.before), intent)
         return True
 
@@ -119,7 +123,11 @@ class Settler:
             ):
                 self.recorder.done(ledger, operation, Result(absence=absence), intent)
                 return True
+        return self._close_if_late(intent, self.absences_proven_at)
+
+    def _close_if_late(self, intent: OpenIntent, read_at: datetime | None) -> bool:
+        """Not done, if what was read (None: nothing) was asked for after the server must have had the write."""
         patience = timedelta(seconds=2 * self.rdv_solidarites.read_timeout)
-        if self.absences_proven_at is not None and self.absences_proven_at >= intent.opened_at + patience:
+        if read_at is not None and read_at >= intent.opened_at + patience:
             return self._close(intent)
         return False

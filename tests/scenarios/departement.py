@@ -39,8 +39,6 @@ from tests.servers.counting_proxy import CountingProxy
 
 PARIS, REUNION = ZoneInfo("Europe/Paris"), ZoneInfo("Indian/Reunion")
 CALENDAR = "agenda"
-READ_TIMEOUT = 0.6
-"""Seconds after which an answer is given up, on both sides: lost answers must not cost the tests much."""
 _CALENDAR_WRITES = ("PUT", "DELETE", "POST", "PATCH", "MKCALENDAR", "PROPPATCH", "MOVE", "COPY")
 
 
@@ -79,6 +77,7 @@ class Departement:
         self.rules: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
         self.usager_fields: tuple[str, ...] = ()
+        self.read_timeout = 20.0  # seconds after which an answer is given up, on both sides
         self._logins = logins
         self._stack = ExitStack()
         self._application: Application | None = None
@@ -251,7 +250,7 @@ class Departement:
                     "login": ACCOUNT,
                     "password_file": self.directory / "secret-rdv-solidarites",
                     "requests_per_second": 1000.0,
-                    "read_timeout": READ_TIMEOUT,
+                    "read_timeout": self.read_timeout,
                     "organisation_zones": {3: REUNION.key},
                     "usager_fields": frozenset(self.usager_fields),
                 },
@@ -268,7 +267,7 @@ class Departement:
             "username": person.login,
             "password_file": self.directory / f"secret-{person.login}",
             "profile": self.server.name,
-            "read_timeout": READ_TIMEOUT,
+            "read_timeout": self.read_timeout,
         }
 
     # --- what can be seen --------------------------------------------------------------------------------------

@@ -198,7 +198,9 @@ def _difference(view: AgentView, at: _Situation) -> tuple[tuple[Operation, ...],
     ]
     covers = [*at.pool.fixed, *at.pool.released, *frozen, *typed]
     intervals = [(block.start, block.end) for block in covers]
-    desired = _distinct(part for block in whole for part in subtract(block, intervals) if not _pending(part, view))
+    left = (part for block in whole for part in subtract(block, intervals))
+    # What a cover leaves of a block that is still running may be past: nothing is held for it any more.
+    desired = _distinct(part for part in left if part.end > at.now and not _pending(part, view))
     free = [block for block in live if block not in frozen and block not in typed]
     matches = match(desired, free)
     operations = [_change(view, want, have, whole) for want, have in matches.moved]
@@ -228,10 +230,10 @@ def _is_covered(block: PoolBlock, whole: tuple[Block, ...]) -> bool:
 
 
 def _pending(block: Block, view: AgentView) -> bool:
-    """Has a creation of this very block been sent, whose answer is not known yet?"""
+    """Has a write that makes this very block been sent, whose answer is not known yet?"""
     return any(
         intent.operation.kind is ObjectKind.BUSY_BLOCK
-        and intent.operation.action is Action.CREATE
+        and intent.operation.action is not Action.DELETE
         and intent.operation.interval == Interval(block.start, block.end)
         for intent in view.open_intents
     )

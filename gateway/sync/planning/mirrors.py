@@ -15,6 +15,7 @@ from connectors.errors import BadItem
 from connectors.records import Absence, EventDraft
 from gateway.sync.planning.blocks import interval_text
 from gateway.sync.planning.context import PlanContext, title_digest
+from gateway.sync.planning.pool_state import unsettled_absences
 from gateway.sync.planning.recognition import SortedEvents
 from gateway.sync.values import (
     Action,
@@ -59,8 +60,11 @@ def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, cl
     """Decide for each absence that a person typed, except those that stand for calendar time (`claimed`)."""
     now = context.wall_now(view.agent)
     seen = {each.absence.id: each for each in view.absences}
+    unsettled = unsettled_absences(view)
     total = Decision()
     for mirror in view.mirrors:
+        if mirror.absence_id in unsettled:
+            continue
         found = seen.get(mirror.absence_id)
         presence = found.presence if found else Presence.UNKNOWN
         if presence is Presence.UNKNOWN or (mirror.end <= now and not mirror.recurring and presence is Presence.GONE):

@@ -14,6 +14,7 @@ from gateway.sync.values import (
     Interval,
     PoolBlock,
     Presence,
+    Side,
     Suppression,
 )
 from mappings.absence_event import absence_span
@@ -23,13 +24,22 @@ from mappings.blocks import Block, subtract
 @dataclass(frozen=True, slots=True)
 class Pool:
     """The pool as it is now. `ours` may be changed and deleted by us; `fixed` (unknown whether they are still
-    there) and `released` (taken over by a person) only cover their time."""
+    there, or a write of ours on them is not settled) and `released` (taken over by a person) only cover their time."""
 
     ours: tuple[PoolBlock, ...]
     fixed: tuple[PoolBlock, ...]
     released: tuple[PoolBlock, ...]
     changes: tuple[Change, ...]
     new_suppressions: tuple[Suppression, ...]
+
+
+def unsettled_absences(view: AgentView) -> frozenset[int]:
+    """Absences that a write of ours was sent for whose outcome is not known: nothing is judged of them until it is."""
+    return frozenset(
+        intent.operation.absence_id
+        for intent in view.open_intents
+        if intent.operation.side is Side.RDV_SOLIDARITES and intent.operation.absence_id is not None
+    )
 
 
 def judge_pool(view: AgentView, units: Iterable[Block], whole: Iterable[Block], now: datetime) -> Pool:
@@ -39,13 +49,14 @@ def judge_pool(view: AgentView, units: Iterable[Block], whole: Iterable[Block], 
     """
     seen = {each.absence.id: each for each in view.absences}
     at = _Now(view, tuple(units), {(block.start, block.end): block for block in whole}, now)
+    unsettled = unsettled_absences(view)
     ours: list[PoolBlock] = []
     fixed: list[PoolBlock] = []
     released: list[PoolBlock] = []
     changes: list[Change] = []
     for block in view.blocks:
         found = seen.get(block.absence_id)
-        if found is None or found.presence is Presence.UNKNOWN:
+        if found is None or found.presence is Presence.UNKNOWN or block.absence_id in unsettled:
             fixed.append(block)
             continue
         if found.presence is Presence.GONE:

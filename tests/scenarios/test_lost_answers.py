@@ -1,0 +1,210 @@
+"""Writes whose answers never came, at every phase: one of everything in the end.
+
+Answers are given up after `_READ_TIMEOUT` seconds of real time; the gateway's patience (twice that) passes on the
+scenario's clock, but never before what comes late has really come.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.scenarios.departement import Departement
+from tests.scenarios.person import Person, Shown, hours
+from tests.servers.counting_proxy import Before, Cut, Fault, Hang, Instead, Reply
+
+_READ_TIMEOUT = 0.5
+_LATE = _READ_TIMEOUT + 0.3
+
+# What the double does with a request: (kind, its details). All but the last two leave the caller without an answer.
+_PHASES = {
+    "before": ("cut_before", {}),
+    "hung": ("hang", {"seconds": _LATE}),
+    "committed_unanswered": ("cut_after", {}),
+    "committed_half_answered": ("truncate", {}),
+    "committed_late": ("commit_late", {"seconds": _LATE}),
+    "gateway_timeout": ("status", {"status": 504, "body": "html"}),
+}
+
+
+# Nothing of the calendar server matters to a write that is lost on the other side.
+on_one_calendar_server = pytest.mark.parametrize("new_departement", ["radicale"], indirect=True)
+
+
+@pytest.fixture
+def agent(departement: Departement) -> Person:
+    """A live agent; answers are waited for shortly."""
+    departement.read_timeout = _READ_TIMEOUT
+    person = departement.agent()
+    departement.goes_live()
+    return person
+
+
+@pytest.fixture(params=_PHASES)
+def phase(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def _spoil(departement: Departement, method: str, phase: str) -> None:
+    kind, details = _PHASES[phase]
+    departement.faults.add(kind, method=method, path=r"/api/v1/absences(/\d+)?", **details)
+
+
+def _meanwhile(departement: Departement, phase: str) -> None:
+    """What is under way is done by now; the gateway looked twice before its patience was over."""
+    departement.sync(minutes=0)
+    if phase == "committed_late":
+        time.sleep(_LATE)
+    departement.sync(minutes=0)
+
+
+@on_one_calendar_server
+def test_a_creation_of_an_absence_leaves_one(departement: Departement, agent: Person, phase: str) -> None:
+    agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    _spoil(departement, "POST", phase)
+    departement.sync()
+    _meanwhile(departement, phase)
+    assert len(agent.absences()) <= 1
+    departement.settled()
+    assert agent.blocks() == [hours(departement.at(1, 9))]
+
+
+@on_one_calendar_server
+def test_a_creation_whose_event_is_deleted_meanwhile_leaves_none(
+    departement: Departement, agent: Person, phase: str
+) -> None:
+    event = agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    _spoil(departement, "POST", phase)
+    departement.sync()
+    agent.deletes(event)
+    _meanwhile(departement, phase)
+    departement.settled()
+    assert agent.absences() == []
+
+
+@on_one_calendar_server
+def test_a_change_of_an_absence_ends_as_its_event_is(departement: Departement, agent: Person, phase: str) -> None:
+    """Although the event moves once more while the first change may still come."""
+    event = agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    departement.settled()
+    agent.moves(event, *hours(departement.at(1, 14)))
+    _spoil(departement, "PATCH", phase)
+    departement.sync()
+    agent.moves(event, *hours(departement.at(1, 16)))
+    _meanwhile(departement, phase)
+    departement.settled()
+    assert agent.blocks() == [hours(departement.at(1, 16))]
+    (block,) = departement.store.agent_view(agent.id).blocks
+    assert block.origin.value == "created"
+
+
+@on_one_calendar_server
+def test_a_removal_of_an_absence_leaves_none_and_is_no_wish_of_a_person(
+    departement: Departement, agent: Person, phase: str
+) -> None:
+    event = agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    departement.settled()
+    agent.frees(event)
+    _spoil(departement, "DELETE", phase)
+    departement.sync()
+    _meanwhile(departement, phase)
+    departement.settled()
+    assert agent.absences() == []
+    agent.writes(event, transp="OPAQUE")
+    departement.settled()
+    assert agent.blocks() == [hours(departement.at(1, 9))]
+
+
+@on_one_calendar_server
+def test_a_removal_that_is_no_longer_wanted_ends_with_the_time_occupied(
+    departement: Departement, agent: Person, phase: str
+) -> None:
+    """The event is busy again before it is known whether its absence was removed."""
+    event = agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    departement.settled()
+    agent.frees(event)
+    _spoil(departement, "DELETE", phase)
+    departement.sync()
+    agent.writes(event, transp="OPAQUE")
+    _meanwhile(departement, phase)
+    departement.settled()
+    assert agent.blocks() == [hours(departement.at(1, 9))]
+
+
+@on_one_calendar_server
+def test_a_mirror_moved_in_the_calendar_ends_alike_on_both_sides(
+    departement: Departement, agent: Person, phase: str
+) -> None:
+    departement.absence(agent, "Réunion", *hours(departement.at(1, 9)))
+    departement.settled()
+    ((href, _),) = agent.ours().items()
+    agent.moves(href, *hours(departement.at(1, 14)))
+    _spoil(departement, "PATCH", phase)
+    departement.sync()
+    _meanwhile(departement, phase)
+    departement.settled()
+    assert agent.absences() == [("Réunion", *hours(departement.at(1, 14)))]
+    assert agent.shown() == [Shown("Réunion", *hours(departement.at(1, 14)))]
+
+
+# --- the calendar's side: through a proxy that cuts -----------------------------------------------------------------
+
+
+def _late() -> None:
+    time.sleep(_LATE)
+
+
+_CUTS: dict[str, Fault] = {
+    "before": Cut(),
+    "hung": Hang(_LATE),
+    "committed_unanswered": Cut(forward=True),
+    "committed_late": Before(_late),
+    "gateway_timeout": Instead(Reply(504)),
+    "committed_and_504": Instead(Reply(504), forward=True),
+}
+
+
+@pytest.fixture(params=_CUTS)
+def cut(request: pytest.FixtureRequest) -> Fault:
+    return _CUTS[request.param]
+
+
+def _rdv_moves(departement: Departement, rdv: int) -> None:
+    departement.state.rdvs.move(rdv, departement.at(1, 14))
+
+
+def _rdv_is_deleted(departement: Departement, rdv: int) -> None:
+    departement.state.rdvs.delete(rdv)
+
+
+@pytest.mark.parametrize("written", [("PUT", _rdv_moves, [14]), ("DELETE", _rdv_is_deleted, [])], ids=["PUT", "DELETE"])
+def test_a_write_to_the_calendar_whose_answer_is_lost_ends_as_the_rdv_is(
+    departement: Departement,
+    agent: Person,
+    written: tuple[str, Callable[[Departement, int], None], list[int]],
+    cut: Fault,
+) -> None:
+    method, act, expected = written
+    departement.rdv(departement.at(3, 9), agent)
+    rdv = departement.rdv(departement.at(1, 9), agent)
+    departement.settled()
+    act(departement, rdv)
+    departement.door.when(method, cut)
+    departement.sync()
+    departement.sync()
+    time.sleep(_LATE if isinstance(cut, Before) else 0)
+    departement.settled()
+    other = Shown("RDV", *hours(departement.at(3, 9), 0.5))
+    assert agent.shown() == [*(Shown("RDV", *hours(departement.at(1, hour), 0.5)) for hour in expected), other]
+
+
+def test_a_new_copy_whose_answer_is_lost_is_there_once(departement: Departement, agent: Person, cut: Fault) -> None:
+    departement.rdv(departement.at(1, 9), agent)
+    departement.door.when("PUT", cut)
+    departement.sync()
+    departement.sync()
+    time.sleep(_LATE if isinstance(cut, Before) else 0)
+    departement.settled()
+    assert agent.shown() == [Shown("RDV", *hours(departement.at(1, 9), 0.5))]
