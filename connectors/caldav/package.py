@@ -27,8 +27,10 @@ from connectors.caldav.settings import CalDavSettings
 from connectors.errors import AnswerLost, ConnectorError, ITMustAct, RetryLater
 from connectors.http import USER_AGENT, is_loopback
 
-# At DEBUG this package writes every body that it sends, titles included: no setting of ours may allow it.
-logging.getLogger("caldav").setLevel(logging.INFO)
+# Environment variables make this package log every body that it sends, or write it to a file with the password:
+# no setting may allow that.
+logging.getLogger("caldav").setLevel(logging.WARNING)
+caldav_error.debug_dump_communication = False
 
 
 # What the package falls over with when a server answers a PROPFIND with something else than a multistatus.
@@ -162,9 +164,9 @@ class _Adapter(HTTPAdapter):
         self._door.count()
         response = super().send(request, *args, **options)
         if "xml" not in response.headers.get("Content-Type", ""):
-            # The package logs an unexpected page as it came, and pages may repeat what was sent.
-            response.close()
-            response._content = b""  # noqa: SLF001  # no public way
+            # The package logs an unexpected page as it came, and pages may repeat what was sent. Read to its end
+            # here, it is empty for the package and the connection is kept.
+            response.raw.drain_conn()
         return response
 
 

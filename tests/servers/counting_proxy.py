@@ -113,6 +113,7 @@ class CountingProxy:
         self._rules: list[_Rule] = []
         self._open: set[socket.socket] = set()
         self._running = 0
+        self.connections = 0  # how many were made so far
         self.peak = 0  # most requests under way at the same time
         self.stopping = threading.Event()
         self._server: ThreadingHTTPServer | None = None
@@ -204,6 +205,7 @@ class CountingProxy:
     def opened(self, connection: socket.socket) -> None:
         with self._lock:
             self._open.add(connection)
+            self.connections += 1
 
     def closed(self, connection: socket.socket) -> None:
         with self._lock:

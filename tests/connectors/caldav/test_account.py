@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 import logging
+import os
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -150,7 +153,7 @@ def test_nothing_personal_is_logged_at_any_level(bench: CalDavBench, caplog: pyt
     with caplog.at_level(logging.DEBUG):
         item = bench.account.create(bench.calendar, secret)
         bench.account.changes(bench.calendar, None, {})
-        echo = Reply(400, (("Content-Type", "text/html"),), b"<html>Dentiste</html>")
+        echo = Reply(400, (("Content-Type", "text/html"),), b"<html>Dentiste<br>")
         bench.proxy.when("PUT", Instead(echo))
         with pytest.raises(BadItem):
             bench.account.update(bench.calendar, item, secret, notes=True)
@@ -166,6 +169,23 @@ def test_a_discovery_that_fails_says_whom_it_concerns(
     with pytest.raises(error) as raised:
         bench.other_account(home=None).discover()
     assert type(raised.value) is error
+
+
+def test_the_packages_own_debugging_cannot_be_turned_on() -> None:
+    """By environment variables it logs bodies, and writes them to files together with the password."""
+    asked = (
+        "import logging, connectors.caldav, caldav.lib.error as error;"
+        "print(logging.getLogger('caldav').getEffectiveLevel(), error.debug_dump_communication)"
+    )
+    environment = {**os.environ, "PYTHON_CALDAV_DEBUGMODE": "DEBUG", "PYTHON_CALDAV_COMMDUMP": "1"}
+    answer = subprocess.run([sys.executable, "-c", asked], env=environment, capture_output=True, check=True, text=True)
+    assert answer.stdout.split() == [str(logging.WARNING), "False"]
+
+
+def test_connections_are_kept_between_writes(bench: CalDavBench) -> None:
+    for number in range(5):
+        bench.account.create(bench.calendar, draft(f"rdvgw-{number}"))
+    assert bench.proxy.connections <= 2, "one for reading, one for writing"
 
 
 # --- encryption ----------------------------------------------------------------------------------------------
