@@ -185,9 +185,7 @@ class ModelAccount:
             new = {href: item for href, item in items.items() if known.get(href) != item.version}
             return CalendarChanges(now, self._mark(calendar), True, _items(new), present=frozenset(items))
         new = {
-            href: item
-            for href, item in items.items()
-            if item.number > int(since) and known.get(href) != item.version
+            href: item for href, item in items.items() if item.number > int(since) and known.get(href) != item.version
         }
         removed = frozenset(href for href, number in server.gone[calendar].items() if number > int(since))
         return CalendarChanges(now, self._mark(calendar), False, _items(new), removed=removed)

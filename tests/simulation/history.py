@@ -30,7 +30,9 @@ class Outcome:
     counts: Counter[str] = field(default_factory=Counter)
 
 
-def play(seed: int, *, steps: int = 24, checks: bool = True, before_run: Callable[[World], None] | None = None) -> Outcome:
+def play(
+    seed: int, *, steps: int = 24, checks: bool = True, before_run: Callable[[World], None] | None = None
+) -> Outcome:
     """Play a seed. `checks`: the calendar server honours preconditions. `before_run`: see `World`."""
     world = World(seed, checks=checks)
     world.before_run = before_run
@@ -68,9 +70,7 @@ def _set_up(world: World) -> None:
         sources, target = chance.choice([((main,), main), ((main, team), main), ((main, team), extra)])
         if one_account and agent_id > 1 and chance.random() < 0.3:
             sources = (*sources, "/1/agenda/")
-        person = Person(
-            agent_id, REUNION if overseas else PARIS, 2 if overseas else 1, account, sources, target
-        )
+        person = Person(agent_id, REUNION if overseas else PARIS, 2 if overseas else 1, account, sources, target)
         world.people.append(person)
         world.server.services[agent_id] = chance.choice([1, 1, 2])
         own.setdefault(account, []).extend(person.calendars)

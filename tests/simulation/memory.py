@@ -58,10 +58,14 @@ class AgentMemory:
         else:
             self.doubtful += self.edits
             if self.last is not None:
-                self.doubtful += [
-                    interval for id_, interval in self.last.pool.items() if before.pool.get(id_) != interval
-                ] if self.edits else []
-            self.freed = [each if each.occurrence in before.busy else replace(each, certain=False) for each in self.freed]
+                self.doubtful += (
+                    [interval for id_, interval in self.last.pool.items() if before.pool.get(id_) != interval]
+                    if self.edits
+                    else []
+                )
+            self.freed = [
+                each if each.occurrence in before.busy else replace(each, certain=False) for each in self.freed
+            ]
             self.freed += [each for each in self._doubts(before.busy, self.doubtful) if each not in self.freed]
         self.edits = []
         if not clean:

@@ -112,9 +112,7 @@ def _own_event(world: World, person: Person) -> tuple[str, str, Item, Meeting] |
     return calendar, href, item, item.meeting
 
 
-def _change_event(
-    world: World, person: Person, verb: str, change: Callable[[Meeting], Meeting | None]
-) -> str | None:
+def _change_event(world: World, person: Person, verb: str, change: Callable[[Meeting], Meeting | None]) -> str | None:
     found = _own_event(world, person)
     if found is None:
         return None
@@ -404,7 +402,9 @@ def _edit_in_rdv_solidarites(world: World, person: Person, absence: StoredAbsenc
     start, end = absence.interval
     quarter = timedelta(minutes=15)
     if kind == "shorten" and end - start > 2 * quarter:
-        start, end = world.chance.choice([(start + quarter, end), (start, end - quarter), (start + quarter, end - quarter)])
+        start, end = world.chance.choice(
+            [(start + quarter, end), (start, end - quarter), (start + quarter, end - quarter)]
+        )
     elif kind == "lengthen" and start.hour > 1 and end.hour < 22:
         start, end = start - quarter, end + quarter
     else:

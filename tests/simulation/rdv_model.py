@@ -65,7 +65,9 @@ class Rights:
 class Judge(Protocol):
     """Looks at each write of the gateway before it is done. Raises `BrokenPromise`."""
 
-    def absence_written(self, action: str, before: StoredAbsence | None, draft: AbsenceDraft | None, id_: int) -> None: ...
+    def absence_written(
+        self, action: str, before: StoredAbsence | None, draft: AbsenceDraft | None, id_: int
+    ) -> None: ...
 
 
 @dataclass(slots=True)
@@ -219,9 +221,7 @@ class ModelRdvSolidarites:
     def absences(self) -> AbsenceListing:
         self._request()
         asked_at = self._server.clock.now()
-        seen = [
-            _record(each) for each in self._server.absences.values() if self._server.sees_agent(each.agent_id)
-        ]
+        seen = [_record(each) for each in self._server.absences.values() if self._server.sees_agent(each.agent_id)]
         if self._chance.random() < self.partial:
             self._weather.counts["partial"] += 1
             some = tuple(each for each in seen if self._chance.random() < 0.6)

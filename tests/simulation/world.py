@@ -475,6 +475,10 @@ class World:
         kind, number, person = self._origin(href.rpartition("/")[2].removesuffix(".ics"))
         return f"{kind} {number} of agent {person.agent_id}"
 
+    def belongs(self, href: str, person: Person) -> bool:
+        """Whether an event of ours is one of this agent's."""
+        return self._origin(href.rpartition("/")[2].removesuffix(".ics"))[2] is person
+
     def _judge_removal(self, kind: str, number: int, person: Person) -> None:
         if kind == "rdv":
             rdv = self.server.rdvs.get(number)

@@ -1,0 +1,26 @@
+"""Histories that the simulation found, each reduced to the one plan in which it went wrong."""
+
+from __future__ import annotations
+
+from gateway.sync.planning import make_plan
+from gateway.sync.values import Action, BlockOrigin, Presence, SeenRdv
+from tests.sync.builders import absence, block, context, copy_of, event, held, rdv, view
+
+
+def test_the_past_part_of_a_running_event_is_not_blocked_again_at_every_run() -> None:
+    """The event runs from yesterday to tomorrow; a typed absence covers tomorrow, a block of ours covered the rest
+    and is past."""
+    typed = absence(1, "1 00:00", "3 23:59")
+    found = block(1, "1 00:00", "3 23:59", "a", origin=BlockOrigin.FOUND)
+    past = block(2, "0 00:00", "1 00:00", "a")
+    plan = make_plan(
+        view(events=[event("a", "0 00:00", "3 23:59")], absences=[typed, held(past)], blocks=[found, past]), context()
+    )
+    assert plan.operations == ()
+
+
+def test_after_a_lost_database_the_copy_of_a_cancelled_rdv_is_found_before_it_is_removed() -> None:
+    cancelled = rdv(1, "3 10:00", status="revoked")
+    _, copy = copy_of(cancelled)
+    plan = make_plan(view(rdvs=[SeenRdv(cancelled, Presence.PRESENT)], events=[copy]), context(cancelled="remove"))
+    assert [(each.action, each.rule) for each in plan.operations] == [(Action.PAIR, "own_copy_found_again")]
