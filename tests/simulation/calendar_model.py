@@ -206,10 +206,12 @@ class ModelAccount:
 
     def update(self, calendar: str, item: CalendarItem, draft: EventDraft, *, notes: bool) -> CalendarItem:
         body = patch_draft(item.body, draft, now=self._server.clock.now(), notes=notes, system=self.name)
+        self._weather.meet_rival(item.href)
         self._write(lambda: self._server.gateway_put(calendar, item.href, body, item.version))
         return self._read_again(calendar, item.href)
 
     def delete(self, calendar: str, item: CalendarItem) -> None:
+        self._weather.meet_rival(item.href)
         self._write(lambda: self._server.gateway_delete(calendar, item.href, item.version))
 
     def href_of(self, calendar: str, uid: str) -> str:

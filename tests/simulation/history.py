@@ -87,7 +87,8 @@ def _set_up(world: World) -> None:
         for _ in range(chance.randint(0, 2)):
             people.type_absence(world, person)
         people.new_rdv(world, person, people.some_time(world, least_days=1))
-    world.source.partial = 0.0
+    world.weather.rivalry = chance.choice([0.0, 0.05, 0.1])
+    world.weather.rival = lambda thing: _note_intrusion(world, people.rival(world, thing))
 
 
 def _begin(world: World) -> None:
@@ -170,7 +171,10 @@ def _sync(world: World) -> None:
 
 
 def _intrude(world: World) -> None:
-    said = people.act_meanwhile(world)
+    _note_intrusion(world, people.act_meanwhile(world))
+
+
+def _note_intrusion(world: World, said: str | None) -> None:
     if said:
         world.intruded = True
         world.counts["intrusions"] += 1

@@ -222,7 +222,10 @@ def edit_ours(world: World, person: Person) -> str | None:
     found = _our_event(world, person)
     if found is None:
         return None
-    href, item = found
+    return _edit_our_event(world, person, *found)
+
+
+def _edit_our_event(world: World, person: Person, href: str, item: Item) -> str:
     kind = world.chance.choice(["move", "move", "title", "alarm"])
     what = _touch(world, person, href)
     if kind == "move":
@@ -415,6 +418,19 @@ def _edit_in_rdv_solidarites(world: World, person: Person, absence: StoredAbsenc
 
 
 _Step = Callable[[World, Person], str | None]
+
+def rival(world: World, thing: str | int) -> str | None:
+    """Somebody edits the very thing that the gateway is about to write."""
+    if isinstance(thing, int):
+        absence = world.server.absences.get(thing)
+        if absence is None:
+            return None
+        person = next(each for each in world.people if each.agent_id == absence.agent_id)
+        return _edit_in_rdv_solidarites(world, person, absence)
+    person = next(each for each in world.people if thing.startswith(each.target))
+    item = world.calendar.calendars[person.target].get(thing)
+    return _edit_our_event(world, person, thing, item) if item else None
+
 
 STEPS: tuple[tuple[_Step, int], ...] = (
     (make_event, 8),

@@ -236,6 +236,7 @@ class ModelRdvSolidarites:
 
     def absence(self, absence_id: int) -> Absence | None:
         self._request()
+        self._weather.meet_rival(absence_id)
         found = self._server.absences.get(absence_id)
         if found is None:
             return None

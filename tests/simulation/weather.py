@@ -63,6 +63,8 @@ class Weather:
     kill_after: int | None = None  # boundaries until the process dies
     intruder_after: int | None = None  # boundaries open to people until one of them acts
     intruder: Callable[[], None] | None = None
+    rivalry: float = 0.0  # chance that somebody edits the very thing that is about to be read again or written
+    rival: Callable[[str | int], None] | None = None
     dead: bool = False
 
     def boundary(self, *, people: bool = False) -> None:
@@ -89,6 +91,11 @@ class Weather:
             self.counts["faults"] += 1
             raise RetryLater("busy", system=system)
 
+    def meet_rival(self, thing: str | int) -> None:
+        """`thing`: the href of an event of ours, or the id of an absence."""
+        if self.rival is not None and self.chance.random() < self.rivalry:
+            self.rival(thing)
+
     def fate(self) -> Fate:
         """Of a write about to be sent."""
         if self.chance.random() >= self.losses:
@@ -103,6 +110,6 @@ class Weather:
 
     def calm(self) -> None:
         """No faults any more."""
-        self.trouble = self.losses = 0.0
+        self.trouble = self.losses = self.rivalry = 0.0
         self.kill_after = self.intruder_after = self.intruder = None
         self.dead = False
