@@ -1,7 +1,8 @@
-"""Enrolled agents."""
+"""Enrolled agents, and those who were matched with calendars and wait to be."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
@@ -9,9 +10,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Select, delete, insert, select, update
 
-from gateway.store.schema import linked_agent, linked_agent_source
+from gateway.store.codec import dump_json
+from gateway.store.schema import linked_agent, linked_agent_source, matched_agent
 from gateway.store.upsert import upsert
-from gateway.sync.values import AgentState, CalendarRef, LinkedAgent
+from gateway.sync.values import AgentState, CalendarRef, LinkedAgent, MatchedAgent
 
 
 def agents(connection: Connection, states: Collection[AgentState] | None) -> tuple[LinkedAgent, ...]:
@@ -41,6 +43,7 @@ def put_agent(connection: Connection, agent: LinkedAgent) -> None:
         "target_calendar": agent.target.calendar,
         "state": agent.state,
         "first_run_approved": agent.first_run_approved,
+        "wave": agent.wave,
     }
     upsert(connection, linked_agent, [row])
     connection.execute(delete(linked_agent_source).where(linked_agent_source.c.agent_id == agent.agent_id))
@@ -55,6 +58,30 @@ def put_agent(connection: Connection, agent: LinkedAgent) -> None:
 def change_agent(connection: Connection, agent_id: int, **changes: object) -> bool:
     """Set columns of one agent; False when there is no such agent."""
     return connection.execute(_of(agent_id).values(**changes)).rowcount == 1
+
+
+def matched_agents(connection: Connection) -> tuple[MatchedAgent, ...]:
+    rows = connection.execute(select(matched_agent).order_by(matched_agent.c.agent_id))
+    return tuple(
+        MatchedAgent(agent_id, account, tuple(json.loads(sources)), target, ZoneInfo(zone) if zone else None, wave)
+        for agent_id, account, sources, target, zone, wave in rows
+    )
+
+
+def put_matched(connection: Connection, matched: MatchedAgent) -> None:
+    row = {
+        "agent_id": matched.agent_id,
+        "account": matched.account,
+        "sources": dump_json(matched.sources),
+        "target": matched.target,
+        "zone": matched.zone.key if matched.zone else "",
+        "wave": matched.wave,
+    }
+    upsert(connection, matched_agent, [row])
+
+
+def drop_matched(connection: Connection, agent_id: int) -> None:
+    connection.execute(delete(matched_agent).where(matched_agent.c.agent_id == agent_id))
 
 
 def _of(agent_id: int) -> Any:
@@ -75,6 +102,7 @@ def _read(connection: Connection, query: Select[Any], sources: Select[Any]) -> t
             target=CalendarRef(account, calendar),
             state=AgentState(state),
             first_run_approved=approved,
+            wave=wave,
         )
-        for agent_id, zone, account, calendar, state, approved in connection.execute(query)
+        for agent_id, zone, account, calendar, state, approved, wave in connection.execute(query)
     )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from connectors.errors import OurBug
 from gateway.store.codec import dump_json, dump_problems, load_problems, load_requests
-from gateway.store.schema import agent_run, hold, intent, linked_agent, run
+from gateway.store.schema import agent_run, first_plan, hold, intent, linked_agent, run
 from gateway.store.upsert import upsert
 from gateway.store.values import AgentStatus, RunRow
-from gateway.sync.values import AgentReport, AgentState, RunReport
+from gateway.sync.values import AgentReport, AgentState, PlanFigures, RunReport
 
 _RUN = (
     run.c.run_id,
@@ -73,6 +74,15 @@ def save_agent_result(
     }
     # Without it the instant of the last complete run stays.
     upsert(connection, agent_run, [row | {"complete_at": at} if complete else row])
+
+
+def save_figures(connection: Connection, figures: PlanFigures) -> None:
+    upsert(connection, first_plan, [asdict(figures)])
+
+
+def figures(connection: Connection) -> tuple[PlanFigures, ...]:
+    rows = connection.execute(select(first_plan).order_by(first_plan.c.agent_id))
+    return tuple(PlanFigures(*row) for row in rows)
 
 
 def agent_status(connection: Connection) -> tuple[AgentStatus, ...]:

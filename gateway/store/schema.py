@@ -28,7 +28,7 @@ from sqlalchemy import (
 from gateway.store.columns import Identifier, Instant, WallClock
 from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -80,6 +80,7 @@ linked_agent = Table(
     Column("target_calendar", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("first_run_approved", Boolean, nullable=False),
+    Column("wave", Integer),
     _one_of("state", AgentState),
 )
 
@@ -92,6 +93,17 @@ linked_agent_source = Table(
     Column("calendar", Text, nullable=False),
     PrimaryKeyConstraint("agent_id", "position"),
     UniqueConstraint("agent_id", "account", "calendar"),
+)
+
+matched_agent = Table(
+    "matched_agent",
+    metadata,
+    Column("agent_id", Identifier, primary_key=True, autoincrement=False),
+    Column("account", Text, nullable=False),
+    Column("sources", Text, nullable=False),  # JSON
+    Column("target", Text, nullable=False),  # "": the account's only calendar
+    Column("zone", Text, nullable=False),  # "": that of the agent's organisations
+    Column("wave", Integer),
 )
 
 # --- observed ------------------------------------------------------------------------------------------------
@@ -344,6 +356,18 @@ agent_run = Table(
     Column("complete_at", Instant),  # end of the last run that was proven complete
     Column("set_aside", Integer, nullable=False),
     Column("problem", Text),  # JSON
+)
+
+first_plan = Table(
+    "first_plan",
+    metadata,
+    Column("agent_id", Identifier, ForeignKey("linked_agent.agent_id"), primary_key=True, autoincrement=False),
+    Column("made_at", Instant, nullable=False),
+    Column("pairs", Integer, nullable=False),
+    Column("calendar_writes", Integer, nullable=False),
+    Column("rdv_solidarites_writes", Integer, nullable=False),
+    Column("weekly_minutes", Integer, nullable=False),
+    Column("near_twins", Integer, nullable=False),
 )
 
 # --- journal -------------------------------------------------------------------------------------------------

@@ -23,7 +23,15 @@ from gateway.store.values import (
     RunRow,
     StoredWindow,
 )
-from gateway.sync.values import AgentState, AgentView, CalendarRef, LinkedAgent, OpenIntent
+from gateway.sync.values import (
+    AgentState,
+    AgentView,
+    CalendarRef,
+    LinkedAgent,
+    MatchedAgent,
+    OpenIntent,
+    PlanFigures,
+)
 
 
 class Store:
@@ -57,6 +65,16 @@ class Store:
         """One enrolled agent."""
         with self._database.read() as connection:
             return agents.agent(connection, agent_id)
+
+    def matched_agents(self) -> tuple[MatchedAgent, ...]:
+        """Agents who are matched with calendars and not enrolled, by id."""
+        with self._database.read() as connection:
+            return agents.matched_agents(connection)
+
+    def first_plans(self) -> tuple[PlanFigures, ...]:
+        """What the last plan of each agent's first run came to, by agent id."""
+        with self._database.read() as connection:
+            return runs.figures(connection)
 
     def agent_view(self, agent_id: int) -> AgentView:
         """All that a plan for this agent is made of. Raises `OurBug` when the agent is not enrolled.

@@ -22,8 +22,10 @@ from gateway.sync.values import (
     Held,
     JournalEntry,
     LinkedAgent,
+    MatchedAgent,
     OpenIntent,
     Operation,
+    PlanFigures,
     PoolBlock,
     Presence,
     RunReport,
@@ -49,13 +51,25 @@ class Transaction:
         """Enrol an agent, or change all that is said of them."""
         agents.put_agent(self._connection, agent)
 
+    def put_matched(self, matched: MatchedAgent) -> None:
+        """Remember which calendars are an agent's, before the agent is enrolled."""
+        agents.put_matched(self._connection, matched)
+
+    def drop_matched(self, agent_id: int) -> None:
+        """Forget a match: the agent is enrolled, or it was wrong."""
+        agents.drop_matched(self._connection, agent_id)
+
     def set_agent_state(self, agent_id: int, state: AgentState) -> None:
         """Raises `OurBug` when the agent is not enrolled."""
         self._change_agent(agent_id, state=state.value)
 
-    def set_first_run_approved(self, agent_id: int) -> None:
+    def set_first_run_approved(self, agent_id: int, *, approved: bool = True) -> None:
         """Raises `OurBug` when the agent is not enrolled."""
-        self._change_agent(agent_id, first_run_approved=True)
+        self._change_agent(agent_id, first_run_approved=approved)
+
+    def set_agent_wave(self, agent_id: int, wave: int | None) -> None:
+        """Raises `OurBug` when the agent is not enrolled."""
+        self._change_agent(agent_id, wave=wave)
 
     def _change_agent(self, agent_id: int, **changes: object) -> None:
         if not agents.change_agent(self._connection, agent_id, **changes):
@@ -194,6 +208,10 @@ class Transaction:
         """A person lets these operations (`Operation.digest`) pass."""
         work.approve(self._connection, agent_id, digests, at=at, by=by)
 
+    def withdraw_approvals(self, agent_id: int) -> int:
+        """Take back what was approved for an agent and is not done yet; how much that was."""
+        return work.withdraw_approvals(self._connection, agent_id)
+
     def consume_approval(self, agent_id: int, digest: str) -> bool:
         """Use an approval up; False when there was none."""
         return work.consume_approval(self._connection, agent_id, digest)
@@ -210,6 +228,10 @@ class Transaction:
     def save_agent_result(self, report: AgentReport, *, run_id: str, at: datetime, complete: bool) -> None:
         """What a run left for one agent. `complete`: all that concerns the agent was proven read and done."""
         runs.save_agent_result(self._connection, report, run_id=run_id, at=at, complete=complete)
+
+    def save_figures(self, figures: PlanFigures) -> None:
+        """What the plan of an agent's first run comes to; replaces that of an earlier one."""
+        runs.save_figures(self._connection, figures)
 
     def journal(self, entry: JournalEntry) -> int:
         """Add an entry; its number. There is no way to change or remove one."""

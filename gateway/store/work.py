@@ -179,6 +179,10 @@ def approve(connection: Connection, agent_id: int, digests: Collection[str], *, 
     upsert(connection, approval, rows)
 
 
+def withdraw_approvals(connection: Connection, agent_id: int) -> int:
+    return connection.execute(delete(approval).where(approval.c.agent_id == agent_id)).rowcount
+
+
 def consume_approval(connection: Connection, agent_id: int, digest: str) -> bool:
     gone = connection.execute(delete(approval).where(approval.c.agent_id == agent_id, approval.c.digest == digest))
     return gone.rowcount == 1

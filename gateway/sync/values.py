@@ -85,11 +85,28 @@ class LinkedAgent:
     target: CalendarRef
     state: AgentState
     first_run_approved: bool = False
+    wave: int | None = None  # the group of agents to go live with
 
     @property
     def calendars(self) -> tuple[CalendarRef, ...]:
         """All calendars to observe, each once, the target included."""
         return tuple(dict.fromkeys((*self.sources, self.target)))
+
+
+@dataclass(frozen=True, slots=True)
+class MatchedAgent:
+    """An agent of whom it is known which calendars are theirs, and who is not enrolled yet.
+
+    `account`: as in `CalendarRef`. `sources`, `target`: a calendar's identity or its name; none: the account's only
+    one, or the target. `zone` None: that of the agent's organisations.
+    """
+
+    agent_id: int
+    account: str
+    sources: tuple[str, ...] = ()
+    target: str = ""
+    zone: ZoneInfo | None = None
+    wave: int | None = None
 
 
 # --- observed ------------------------------------------------------------------------------------------------
@@ -381,6 +398,20 @@ class Held:
 class Guarded:
     allowed: tuple[Operation, ...] = ()
     held: tuple[Held, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFigures:
+    """What an agent's first plan comes to, for a person who approves many at once. `weekly_minutes`: of busy time
+    that it asks for in RDV-Solidarités, on average over the horizon."""
+
+    agent_id: int
+    made_at: datetime  # instant
+    pairs: int
+    calendar_writes: int
+    rdv_solidarites_writes: int
+    weekly_minutes: int
+    near_twins: int
 
 
 # --- outcome -------------------------------------------------------------------------------------------------
