@@ -24,3 +24,16 @@ class ScenarioClock:
     def advance(self, **by: float) -> None:
         with self._lock:
             self._now += timedelta(**by)
+
+
+class LeapingClock:
+    """The machine's clock, but for pauses, which are leaps: for scenarios with processes and servers in real time."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta(0)
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def sleep(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)

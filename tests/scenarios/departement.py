@@ -84,8 +84,8 @@ class Departement:
         self._first_day = clock.now().astimezone(PARIS).date()
         self.keys = directory / "gateway.keys"
         self.database = directory / "gateway.sqlite3"
-        for name, secret in (("rdv-solidarites", PASSWORD), *server.users.items()):
-            (directory / f"secret-{name}").write_text(secret)
+        self.addresses: dict[str, str] = {}  # login -> where their calendars are, if not behind `door`
+        self._keep_secret("rdv-solidarites", PASSWORD)
         create_key_file(self.keys)
         upgrade(f"sqlite:///{self.database}")
 
@@ -117,6 +117,7 @@ class Departement:
             self.state.directory.set_role(number, organisation)
         calendar = f"{self.server.home(login)}{CALENDAR}/"
         password = self.server.users[login]
+        self._keep_secret(login, password)
         make_calendar(self.server.url, login, password, calendar, "Agenda")
         person = Person(
             number,
@@ -240,35 +241,42 @@ class Departement:
         self.loses_database()
         shutil.copy(copy, self.database)
 
+    def configuration(self) -> dict[str, Any]:
+        """The configuration, as it would be read from a file."""
+        return {
+            "gateway": {"database": str(self.database), "keys": str(self.keys)},
+            "rdv_solidarites": {
+                "url": self.rdv_solidarites_url,
+                "login": ACCOUNT,
+                "password_file": self._secret("rdv-solidarites"),
+                "requests_per_second": 1000.0,
+                "read_timeout": self.read_timeout,
+                "organisation_zones": {3: REUNION.key},
+                "usager_fields": list(self.usager_fields),
+            },
+            "accounts": [self._account(person) for person in self.people],
+            "rules": self.rules,
+            "labels": self.labels,
+        }
+
     def settings(self) -> Settings:
-        """The configuration, as if read from a file."""
-        return Settings.model_validate(
-            {
-                "gateway": {"database": self.database, "keys": self.keys},
-                "rdv_solidarites": {
-                    "url": self.rdv_solidarites_url,
-                    "login": ACCOUNT,
-                    "password_file": self.directory / "secret-rdv-solidarites",
-                    "requests_per_second": 1000.0,
-                    "read_timeout": self.read_timeout,
-                    "organisation_zones": {3: REUNION.key},
-                    "usager_fields": frozenset(self.usager_fields),
-                },
-                "accounts": [self._account(person) for person in self.people],
-                "rules": self.rules,
-                "labels": self.labels,
-            }
-        )
+        return Settings.model_validate(self.configuration())
 
     def _account(self, person: Person) -> dict[str, Any]:
         return {
             "name": person.login,
-            "url": self.door.url + self.server.home(person.login).lstrip("/"),
+            "url": self.addresses.get(person.login, self.door.url) + self.server.home(person.login).lstrip("/"),
             "username": person.login,
-            "password_file": self.directory / f"secret-{person.login}",
+            "password_file": self._secret(person.login),
             "profile": self.server.name,
             "read_timeout": self.read_timeout,
         }
+
+    def _secret(self, name: str) -> str:
+        return str(self.directory / f"secret-{name}")
+
+    def _keep_secret(self, name: str, secret: str) -> None:
+        Path(self._secret(name)).write_text(secret)
 
     # --- what can be seen --------------------------------------------------------------------------------------
 
