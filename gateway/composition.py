@@ -13,6 +13,7 @@ from uuid import uuid4
 
 from connectors.caldav import CalDavAccount, CalDavSettings
 from connectors.caldav.settings import PROFILES
+from connectors.network import ClientCertificate, Network, Proxy
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from connectors.rdv_solidarites import (
     Authentication,
@@ -24,7 +25,8 @@ from connectors.rdv_solidarites import (
 )
 from gateway.clock import SystemClock
 from gateway.keys import Keyring, load_keys
-from gateway.settings import AccountSection, Settings
+from gateway.settings import AccountSection, RdvSolidaritesSection, Settings
+from gateway.settings_network import ClientCertificateKeys
 from gateway.settings_problems import SettingsError, nearest
 from gateway.store.database import UnmigratedDatabase, open_database
 from gateway.store.store import Store
@@ -84,7 +86,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         stack.callback(rdv_solidarites.close)
         accounts: dict[str, CalendarAccount] = {}
         for section in settings.accounts:
-            accounts[section.name] = calendar_account(section, clock)
+            accounts[section.name] = calendar_account(settings, section, clock)
             stack.callback(accounts[section.name].close)
         engine = Engine(
             store=store,
@@ -115,13 +117,12 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
         authentication,
         clock=clock,
         fields=section.chosen_usager_fields,
-        connect_timeout=section.connect_timeout,
-        read_timeout=section.read_timeout,
+        network=network_of(settings, section),
         requests_per_second=section.requests_per_second,
     )
 
 
-def calendar_account(section: AccountSection, clock: Clock) -> CalendarAccount:
+def calendar_account(settings: Settings, section: AccountSection, clock: Clock) -> CalendarAccount:
     """The account that the section describes. Raises `SettingsError` for a profile that there is not."""
     profile = PROFILES.get(section.profile)
     if profile is None:
@@ -138,13 +139,43 @@ def calendar_account(section: AccountSection, clock: Clock) -> CalendarAccount:
             profile=profile,
             owned_by_it=section.belongs_to == "it",
             owner_addresses=section.owner_addresses,
-            connect_timeout=section.connect_timeout,
-            read_timeout=section.read_timeout,
+            network=network_of(settings, section),
+            allowed_hosts=settings.network.allowed_hosts,
             answer_limit=section.answer_limit,
             max_connections=section.connections,
         ),
         now=clock.now,
     )
+
+
+def network_of(settings: Settings, section: RdvSolidaritesSection | AccountSection) -> Network:
+    """The way to the server of that section. Raises `SettingsError` when a secret is missing."""
+    common = settings.network
+    proxy = None
+    if common.proxy is not None:
+        password = common.proxy_password.read().get_secret_value() if common.proxy_username else ""
+        proxy = Proxy(common.proxy, common.proxy_username or "", password, common.no_proxy)
+    return Network(
+        proxy=proxy,
+        ca_file=common.ca_file,
+        client_certificate=_client_certificate(settings, section),
+        connect_timeout=common.connect_timeout,
+        read_timeout=section.read_timeout or common.read_timeout,
+    )
+
+
+def _client_certificate(
+    settings: Settings, section: RdvSolidaritesSection | AccountSection
+) -> ClientCertificate | None:
+    keys: ClientCertificateKeys = settings.network
+    place = "network"
+    if isinstance(section, AccountSection) and section.client_certificate_file is not None:
+        keys, place = section, f"accounts.{section.name}"
+    if keys.client_certificate_file is None:
+        return None
+    source = keys.client_key_password(place)
+    password = source.read().get_secret_value() if source else ""
+    return ClientCertificate(keys.client_certificate_file, keys.client_key_file, password)
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

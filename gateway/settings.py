@@ -7,7 +7,6 @@ Paths in the file are relative to the file. Zones are IANA names. `load` turns e
 
 from __future__ import annotations
 
-import os
 import re
 import tomllib
 from datetime import date, timedelta
@@ -18,25 +17,24 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
-from connectors.http import is_loopback
+from connectors.allowed_hosts import host_and_port, patterns_of
+from connectors.hosts import HostPattern, is_loopback
 from connectors.records import Classification, UsagerFields
+from gateway.settings_network import ClientCertificateKeys, NetworkSection
+from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.sync.values import Rules
 from mappings.rdv_event import LabelLevel, RdvLabels
 
 DEFAULT_FILE = "rdv-gateway.toml"
 
-_SYSTEMS = frozenset({"configuration", "database", "keys", "rdv_solidarites"})
+_SYSTEMS = frozenset({"configuration", "database", "keys", "network", "rdv_solidarites"})
 _RULES = Rules()
 _LABELS = RdvLabels()
 
@@ -51,6 +49,10 @@ def _url(value: str) -> str:
         raise ValueError("an address must end with its path, without ? or #")
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         raise ValueError("http:// is accepted for this machine only (localhost); expected https://")
+    try:
+        host_and_port(value)
+    except ValueError as error:
+        raise ValueError(f"this address cannot be used: {error}") from None
     return value
 
 
@@ -71,55 +73,9 @@ def _zone(value: object) -> object:
     return ZoneInfo(value)
 
 
-def _in_directory(value: Path, info: ValidationInfo) -> Path:
-    directory: Path = (info.context or {}).get("directory", Path())
-    return directory / value.expanduser()
-
-
 Url = Annotated[str, AfterValidator(_url)]
 Name = Annotated[str, AfterValidator(_name)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
-FilePath = Annotated[Path, AfterValidator(_in_directory)]
-Seconds = Annotated[float, Field(gt=0, le=600)]
-
-
-class Section(BaseModel):
-    """What all sections share: frozen, no unknown key, and no value of the file in an error text."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=True)
-
-
-class SecretSource(BaseModel):
-    """Where a secret is kept. `read` fetches it, so that a command that needs no secret needs none to be there."""
-
-    model_config = ConfigDict(frozen=True)
-
-    key: str  # of the configuration, for messages
-    env: str | None = None
-    file: Path | None = None
-
-    def read(self) -> SecretStr:
-        """The secret, without the line end that an editor leaves. Raises `SettingsError` when there is none."""
-        value = os.environ.get(self.env, "") if self.env is not None else self._file_text()
-        value = value.rstrip("\r\n")
-        if not value:
-            where = f"the environment variable {self.env} is not set" if self.env else f"{self.file} is empty"
-            raise SettingsError((f"{self.key}: {where}",))
-        return SecretStr(value)
-
-    def _file_text(self) -> str:
-        if self.file is None:
-            raise SettingsError((f"{self.key}: no source is given",))
-        try:
-            return self.file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-            raise SettingsError((f"{self.key}: {self.file} cannot be read ({reason})",)) from None
-
-
-def _one_source(key: str, env: str | None, file: Path | None) -> None:
-    if (env is None) == (file is None):
-        raise ValueError(f"expected exactly one of {key}_env and {key}_file")
 
 
 class GatewaySection(Section):
@@ -141,8 +97,8 @@ class OAuthSection(Section):
 
     @model_validator(mode="after")
     def _sources(self) -> Self:
-        _one_source("client_secret", self.client_secret_env, self.client_secret_file)
-        _one_source("refresh_token", self.refresh_token_env, self.refresh_token_file)
+        one_source("client_secret", self.client_secret_env, self.client_secret_file)
+        one_source("refresh_token", self.refresh_token_env, self.refresh_token_file)
         return self
 
     @property
@@ -167,8 +123,7 @@ class RdvSolidaritesSection(Section):
     password_file: FilePath | None = None
     oauth: OAuthSection | None = None
     requests_per_second: float = Field(default=2.0, gt=0, le=1000)
-    connect_timeout: Seconds = 10.0
-    read_timeout: Seconds = 30.0
+    read_timeout: Seconds | None = None
     usager_fields: frozenset[Literal["name", "home_address", "context"]] = frozenset()
     time_zone: Zone = ZoneInfo("Europe/Paris")
     organisation_zones: dict[int, Zone] = Field(default_factory=dict)
@@ -179,7 +134,7 @@ class RdvSolidaritesSection(Section):
         if (self.login is None) == (self.oauth is None):
             raise ValueError("expected either login with its password, or an [rdv_solidarites.oauth] section")
         if self.login is not None:
-            _one_source("password", self.password_env, self.password_file)
+            one_source("password", self.password_env, self.password_file)
         elif self.password_env is not None or self.password_file is not None:
             raise ValueError("a password goes with login; with [rdv_solidarites.oauth] there is none")
         return self
@@ -196,7 +151,7 @@ class RdvSolidaritesSection(Section):
         return UsagerFields(name="name" in chosen, home_address="home_address" in chosen, context="context" in chosen)
 
 
-class AccountSection(Section):
+class AccountSection(ClientCertificateKeys):
     """One set of credentials on one calendar server."""
 
     name: Name
@@ -210,13 +165,12 @@ class AccountSection(Section):
     home: str | None = Field(default=None, min_length=1)
     owner_addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     connections: int = Field(default=8, ge=1, le=32)
-    connect_timeout: Seconds = 10.0
-    read_timeout: Seconds = 30.0
+    read_timeout: Seconds | None = None
     answer_limit: Seconds = 120.0
 
     @model_validator(mode="after")
     def _source(self) -> Self:
-        _one_source("password", self.password_env, self.password_file)
+        one_source("password", self.password_env, self.password_file)
         return self
 
     @property
@@ -266,6 +220,7 @@ class Settings(Section):
     """The whole file."""
 
     gateway: GatewaySection = GatewaySection()
+    network: NetworkSection = NetworkSection()
     rdv_solidarites: RdvSolidaritesSection
     accounts: tuple[AccountSection, ...]
     rules: RulesSection = RulesSection()
@@ -280,6 +235,12 @@ class Settings(Section):
         if doubled:
             raise ValueError(f"accounts: two accounts share the name {', '.join(doubled)}")
         return self
+
+    @property
+    def allowed_hosts(self) -> tuple[HostPattern, ...]:
+        """Hosts that may be asked on somebody's word: those that this file names itself, and those listed."""
+        urls = [self.rdv_solidarites.url, *(account.url for account in self.accounts)]
+        return (*patterns_of(urls), *self.network.allowed_hosts)
 
     @property
     def far_interval(self) -> timedelta:

@@ -206,7 +206,7 @@ class TestDocuments:
     def test_values_commented_out_in_the_example_are_the_defaults(self):
         """Taking the comment sign away changes nothing, but for keys that are one of several ways."""
         text = EXAMPLE.read_text(encoding="utf-8")
-        ways = ("_env", "_file", "client_id", "home", "backfill_from", "[", "12 ")
+        ways = ("_env", "_file", "client_id", "home", "backfill_from", "proxy", "allowed_", "read_timeout", "[", "12 ")
         plain = "\n".join(
             line.removeprefix("# ")
             if re.match(r"# [a-z_]+ = ", line) and not any(way in line.split("=")[0] for way in ways)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-
-import httpx2
 
 from connectors.caldav.door import Door
 from connectors.caldav.package import Package
@@ -32,14 +29,12 @@ class CalDavAccount:
     """
 
     def __init__(self, settings: CalDavSettings, *, now: Callable[[], datetime] = _utc_now) -> None:
-        """Raises `ITMustAct` for an address that must not be used. Sends nothing."""
+        """Raises `ITMustAct` for an address or certificate files that must not be used. Sends nothing."""
         self._settings = settings
         self._url = settings.checked_url()
         self._door = Door(settings.max_connections, system=settings.name, owned_by_it=settings.owned_by_it)
-        # Loading the system's store takes long; the empty context that serves plain http trusts nobody.
-        tls = httpx2.create_ssl_context() if self._url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._polling = Polling(settings, self._door, tls)
-        self._package = Package(settings, self._door, tls)
+        self._polling = Polling(settings, self._door)
+        self._package = Package(settings, self._door)
         self._reading = Reading(settings, self._polling, now)
         self._writing = Writing(settings, self._package, self._reading, now)
         self._home = decoded(settings.home) if settings.home else None

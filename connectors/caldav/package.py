@@ -7,25 +7,24 @@ a refusal which some servers never give (they show an anonymous visitor no calen
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from caldav.davclient import DAVClient
 from caldav.lib import error as caldav_error
 from lxml import etree
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
+from connectors.allowed_hosts import refusal
 from connectors.caldav.door import Door
 from connectors.caldav.faults import Answer
 from connectors.caldav.paths import decoded, encoded
-from connectors.caldav.polling import is_tls_failure, untrusted
 from connectors.caldav.settings import CalDavSettings
 from connectors.errors import AnswerLost, ConnectorError, ITMustAct, RetryLater
-from connectors.http import USER_AGENT, is_loopback
+from connectors.http import USER_AGENT, NetworkAdapter, requests_session
+from connectors.network_faults import ClientCertificateWanted, network_fault, wants_client_certificate
 
 # Environment variables make this package log every body that it sends, or write it to a file with the password:
 # no setting may allow that.
@@ -35,38 +34,44 @@ caldav_error.debug_dump_communication = False
 
 # What the package falls over with when a server answers a PROPFIND with something else than a multistatus.
 _STUMBLES = (AttributeError, TypeError, ValueError, AssertionError)
+_LONGEST_NOTICE = 16 * 1024
 
 
 class CutOff(Exception):
     """The connection ended without an answer. What was sent may have been done."""
 
 
-class Package:
-    """A client of the caldav package that counts, trusts the operating system's store and follows no redirect."""
+class _Elsewhere(requests.RequestException):
+    """The package wants to ask another server, with this account's password. `address`: which one."""
 
-    def __init__(self, settings: CalDavSettings, door: Door, tls: ssl.SSLContext) -> None:
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+
+
+class Package:
+    """A client of the caldav package that counts, asks one server only and follows no redirect."""
+
+    def __init__(self, settings: CalDavSettings, door: Door) -> None:
         self._settings = settings
         self._door = door
         url = settings.checked_url()
         self._origin = f"{url.scheme}://{url.netloc.decode()}"
+        network = settings.network
         self._client = DAVClient(
             url=str(url) if url.path else f"{url}/",
             username=settings.username,
             password=settings.password,
             auth_type="basic",
-            timeout=(settings.connect_timeout, settings.read_timeout),  # type: ignore[arg-type]  # requests takes pairs
+            timeout=(network.connect_timeout, network.read_timeout),  # type: ignore[arg-type]  # requests takes pairs
             headers={"User-Agent": USER_AGENT},
             features=settings.profile.features or {},
             enable_rfc6764=False,
             rate_limit_handle=False,
         )
-        session: requests.Session = self._client.session
-        # A redirected PUT would be sent again as a GET, and its answer taken for success.
-        session.max_redirects = 0
-        session.trust_env = not is_loopback(url.host)
-        adapter = _Adapter(door, tls, settings.max_connections)
-        session.mount("https://", adapter)
-        session.mount("http://", adapter)
+        self._client.session.close()
+        adapter = _Adapter(settings, door, self._origin)
+        self._client.session = requests_session(network, system=settings.name, adapter=adapter)
 
     def find_home(self) -> str:
         """Path of the calendar home. Raises `ITMustAct` when the address does not lead to one, `RetryLater`."""
@@ -78,18 +83,14 @@ class Package:
         address = urlsplit(home)
         if address.netloc and f"{address.scheme}://{address.netloc}" != self._origin:
             # The password was given for one server.
-            raise ITMustAct(
-                "The calendar server says that the calendars are on another server.",
-                system=self._settings.name,
-                remedy=f"If {address.hostname} is right, configure its address as the account's url.",
-            )
+            raise self._elsewhere(home)
         return decoded(home)
 
     def write(self, method: str, path: str, headers: Mapping[str, str], body: str = "") -> Answer:
         """One PUT or DELETE; `path` decoded.
 
         Raises `CutOff` when the connection ended, `AnswerLost` when nothing came in time, `RetryLater` when nothing
-        was sent, `ITMustAct` for TLS, and what `Door` raises.
+        was sent, `ITMustAct` for proxies and certificates, and what `Door` raises.
         """
         address = f"{self._origin}{encoded(path)}"
         with self._door.passage():
@@ -119,10 +120,12 @@ class Package:
             self._door.judge(status)
         if isinstance(problem, caldav_error.RateLimitError) or (status or 0) >= 500:
             return RetryLater("The calendar server is busy or in trouble.", system=self._settings.name)
-        if isinstance(problem, requests.RequestException) and not isinstance(problem, requests.TooManyRedirects):
-            if is_tls_failure(problem):
-                return untrusted(self._settings.name)
-            return RetryLater(
+        if isinstance(problem, _Elsewhere):
+            return self._elsewhere(problem.address)
+        if isinstance(problem, requests.TooManyRedirects) and problem.response is not None:
+            return self._redirected(problem.response)
+        if isinstance(problem, requests.RequestException):
+            return self._network_fault(problem) or RetryLater(
                 f"The calendar server did not answer ({type(problem).__name__}).", system=self._settings.name
             )
         return ITMustAct(
@@ -131,10 +134,38 @@ class Package:
             remedy="Correct the url, or configure home with the path that holds the calendars.",
         )
 
+    def _elsewhere(self, address: str) -> ITMustAct:
+        reason = refusal(address, self._settings.allowed_hosts)
+        if reason is None:
+            remedy = f"Configure {urlsplit(address).hostname} as the account's url: a password is given to one server."
+        else:
+            remedy = "Have the server name itself. If the other one is right, configure it as the account's url."
+        return ITMustAct(
+            f"The calendar server points to another server{f' ({reason})' if reason else ''}, which was not asked.",
+            system=self._settings.name,
+            remedy=remedy,
+        )
+
+    def _redirected(self, response: requests.Response) -> ITMustAct:
+        target = urljoin(response.url, response.headers.get("Location", ""))
+        address = urlsplit(target)
+        if f"{address.scheme}://{address.netloc}" != self._origin:
+            return self._elsewhere(target)
+        return ITMustAct(
+            "No calendar home was found at the account's url, which leads to another path.",
+            system=self._settings.name,
+            remedy=f"Configure {self._origin}{address.path} as the url, if that is no login page.",
+        )
+
+    def _network_fault(self, problem: Exception) -> ConnectorError | None:
+        settings = self._settings
+        return network_fault(problem, url=settings.url, network=settings.network, system=settings.name)
+
     def _unanswered(self, problem: requests.RequestException) -> Exception:
         name = self._settings.name
-        if is_tls_failure(problem):
-            return untrusted(name)
+        fault = self._network_fault(problem)
+        if fault is not None:
+            return fault
         reason = getattr(problem.args[0], "reason", None) if problem.args else None
         if isinstance(problem, requests.ConnectTimeout) or isinstance(reason, NewConnectionError | ConnectTimeoutError):
             return RetryLater("The calendar server cannot be reached.", system=name)
@@ -143,30 +174,27 @@ class Package:
         return CutOff()
 
 
-class _Adapter(HTTPAdapter):
-    """Counts what is really sent, and checks certificates as the rest of the program does."""
+class _Adapter(NetworkAdapter):
+    """Counts what is really sent, and sends nothing to another server than the account's."""
 
-    def __init__(self, door: Door, tls: ssl.SSLContext, connections: int) -> None:
+    def __init__(self, settings: CalDavSettings, door: Door, origin: str) -> None:
         self._door = door
-        self._tls = tls
-        super().__init__(pool_connections=1, pool_maxsize=connections)
-
-    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **options)
-
-    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._tls, **options)
-
-    def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """Nothing: the context verifies, and a second list of authorities would only widen it."""
+        self._origin = origin
+        super().__init__(settings.network, system=settings.name, connections=settings.max_connections)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
+        address = urlsplit(request.url or "")
+        if f"{address.scheme}://{address.netloc}" != self._origin:
+            raise _Elsewhere(request.url or "")
         self._door.count()
         response = super().send(request, *args, **options)
         if "xml" not in response.headers.get("Content-Type", ""):
             # The package logs an unexpected page as it came, and pages may repeat what was sent. Read to its end
             # here, it is empty for the package and the connection is kept.
+            page = response.raw.read(_LONGEST_NOTICE, decode_content=True)
             response.raw.drain_conn()
+            if wants_client_certificate(response.status_code, page):
+                raise ClientCertificateWanted
         return response
 
 

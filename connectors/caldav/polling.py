@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections.abc import Mapping
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
@@ -13,8 +11,9 @@ from connectors.caldav.door import Door
 from connectors.caldav.faults import Answer
 from connectors.caldav.paths import encoded
 from connectors.caldav.settings import CalDavSettings
-from connectors.errors import ConnectorError, ITMustAct, RetryLater
-from connectors.http import USER_AGENT, is_loopback
+from connectors.errors import ConnectorError, RetryLater
+from connectors.http import http_client
+from connectors.network_faults import ClientCertificateWanted, network_fault, wants_client_certificate
 
 _LARGEST_ANSWER = 256 * 1024 * 1024
 # The server closed a kept connection without saying so (SOGo does after each GET), or broke off.
@@ -24,23 +23,17 @@ _CUT = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError, httpx2.
 class Polling:
     """Sends requests that read, and gives whole answers. Thread-safe."""
 
-    def __init__(self, settings: CalDavSettings, door: Door, tls: ssl.SSLContext) -> None:
+    def __init__(self, settings: CalDavSettings, door: Door) -> None:
         url = settings.checked_url()
         self._settings = settings
         self._door = door
         self._origin = f"{url.scheme}://{url.netloc.decode()}"
-        self._client = httpx2.Client(
+        self._client = http_client(
+            settings.network,
+            system=settings.name,
             auth=httpx2.BasicAuth(settings.username, settings.password),
-            headers={"User-Agent": USER_AGENT},
-            # A session cookie would outlive the password that it was given for.
-            cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=())),
-            verify=tls,
-            timeout=httpx2.Timeout(settings.read_timeout, connect=settings.connect_timeout),
-            limits=httpx2.Limits(
-                max_connections=settings.max_connections, max_keepalive_connections=settings.max_connections
-            ),
-            follow_redirects=False,
-            trust_env=not is_loopback(url.host),
+            connections=settings.max_connections,
+            keepalive_expiry=5.0,
         )
 
     def send(
@@ -48,7 +41,8 @@ class Polling:
     ) -> Answer:
         """One request; a second one on a fresh connection when the first was cut.
 
-        `path`: decoded. Raises `RetryLater` without an answer, `ITMustAct` for TLS, and what `Door` raises.
+        `path`: decoded. Raises `RetryLater` without an answer, `ITMustAct` for proxies and certificates, and what
+        `Door` raises.
         """
         headers = {"Accept-Encoding": encoding}
         if body:
@@ -57,13 +51,15 @@ class Polling:
             headers["Depth"] = depth
         try:
             return self._once(method, path, body, headers)
-        except _CUT:
-            pass
-        except httpx2.HTTPError as problem:
+        except _CUT as problem:
+            fault = self._network_fault(problem)
+            if fault is not None:
+                raise fault from None
+        except (httpx2.HTTPError, ClientCertificateWanted) as problem:
             raise self._no_answer(problem) from None
         try:
             return self._once(method, path, body, headers)
-        except httpx2.HTTPError as problem:
+        except (httpx2.HTTPError, ClientCertificateWanted) as problem:
             raise self._no_answer(problem) from None
 
     def close(self) -> None:
@@ -86,28 +82,16 @@ class Polling:
                         # Silence is not the only way to keep somebody waiting.
                         raise RetryLater("The calendar server's answer does not end.", system=self._settings.name)
                 answered = {name.lower(): value for name, value in response.headers.items()}
-        return Answer(response.status_code, answered, b"".join(chunks))
+        body = b"".join(chunks)
+        if wants_client_certificate(response.status_code, body):
+            raise ClientCertificateWanted
+        return Answer(response.status_code, answered, body)
 
-    def _no_answer(self, problem: httpx2.HTTPError) -> ConnectorError:
-        if is_tls_failure(problem):
-            return untrusted(self._settings.name)
-        return RetryLater(f"The calendar server did not answer ({type(problem).__name__}).", system=self._settings.name)
+    def _no_answer(self, problem: Exception) -> ConnectorError:
+        return self._network_fault(problem) or RetryLater(
+            f"The calendar server did not answer ({type(problem).__name__}).", system=self._settings.name
+        )
 
-
-def is_tls_failure(problem: BaseException) -> bool:
-    """Whether a certificate or the encryption is what failed, however the library wrapped it."""
-    seen: BaseException | None = problem
-    while seen is not None:
-        if isinstance(seen, ssl.SSLError):
-            return True
-        seen = seen.__cause__ or seen.__context__
-    return False
-
-
-def untrusted(system: str) -> ITMustAct:
-    """The error for a server that cannot prove who it is."""
-    return ITMustAct(
-        "The calendar server's certificate is not trusted, or no encryption could be agreed on.",
-        system=system,
-        remedy="Renew the server's certificate, or add its authority to the operating system's store.",
-    )
+    def _network_fault(self, problem: Exception) -> ConnectorError | None:
+        settings = self._settings
+        return network_fault(problem, url=settings.url, network=settings.network, system=settings.name)

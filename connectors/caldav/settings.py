@@ -9,7 +9,8 @@ from types import MappingProxyType
 import httpx2
 
 from connectors.errors import ITMustAct
-from connectors.http import is_loopback
+from connectors.hosts import HostPattern, is_loopback
+from connectors.network import Network
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class CalDavSettings:
     `url`: the server, the principal or the home. `home`: path of the calendar home, when discovery cannot find it.
     `allow_plain_http`: permits http to another machine. `owned_by_it`: a wrong password is IT's matter, no agent's.
     `owner_addresses`: calendar -> e-mail addresses of its owner, to tell what the owner declined.
-    `connect_timeout`, `read_timeout`: seconds of silence. `answer_limit`: seconds for one whole answer.
+    `network`: the way there, and seconds of silence. `answer_limit`: seconds for one whole answer.
+    `allowed_hosts`: hosts that may be named to a person as the right ones, when the server points to them.
     `max_connections`: requests at the same time (a Radicale is at its best with 1 or 2).
     """
 
@@ -63,8 +65,8 @@ class CalDavSettings:
     allow_plain_http: bool = False
     owned_by_it: bool = False
     owner_addresses: Mapping[str, Collection[str]] = field(default_factory=dict, repr=False)
-    connect_timeout: float = 10.0
-    read_timeout: float = 30.0
+    network: Network = field(default_factory=Network)
+    allowed_hosts: tuple[HostPattern, ...] = ()
     answer_limit: float = 120.0
     max_connections: int = 8
 

@@ -9,6 +9,7 @@ import httpx2
 
 from connectors.errors import AnswerLost, BadItem, OurBug, RetryLater, Stale
 from connectors.http import checked_base_url, http_client
+from connectors.network import Network
 from connectors.ports import Clock
 from connectors.rdv_solidarites import parsing
 from connectors.rdv_solidarites.authentication import Authentication
@@ -34,6 +35,7 @@ from connectors.records import (
 _MORE_READINGS = 2
 _ABSENCES = Query(path="/api/v1/absences", key="absences", filters={})
 _NO_USAGER_FIELDS = UsagerFields()
+_DIRECT = Network()
 _Record = TypeVar("_Record")
 
 
@@ -41,8 +43,8 @@ class RdvSolidaritesClient:
     """RDV-Solidarités (RDV Service Public), API v1, as one technical account. See `connectors.ports.RdvSolidarites`.
 
     `base_url`: the host that answers itself, e.g. https://www.rdv-solidarites.fr; plain http to this machine only.
-    `fields`: what of usagers may pass. Timeouts: seconds of silence. `requests_per_second` None = no limit of ours;
-    up to `burst` requests leave at once. `transport` stands in for the network in tests.
+    `network`: the way there, and seconds of silence. `fields`: what of usagers may pass. `requests_per_second` None =
+    no limit of ours; up to `burst` requests leave at once. `transport` stands in for the network in tests.
     """
 
     def __init__(
@@ -52,8 +54,7 @@ class RdvSolidaritesClient:
         *,
         clock: Clock,
         fields: UsagerFields = _NO_USAGER_FIELDS,
-        connect_timeout: float = 10.0,
-        read_timeout: float = 30.0,
+        network: Network = _DIRECT,
         requests_per_second: float | None = 2.0,
         burst: int = 5,
         transport: httpx2.BaseTransport | None = None,
@@ -61,15 +62,18 @@ class RdvSolidaritesClient:
         url = checked_base_url(base_url, system=SYSTEM)
         self._base_url = str(url).rstrip("/")
         self._fields = fields
-        self._read_timeout = read_timeout
+        self._read_timeout = network.read_timeout
         self._clock = clock
         self._wire = Wire(
-            http_client(url, connect_timeout=connect_timeout, read_timeout=read_timeout, transport=transport),
+            http_client(
+                network, system=SYSTEM, base_url=url, headers={"Accept": "application/json"}, transport=transport
+            ),
+            network,
             authentication,
             Pace(requests_per_second, burst, clock),
             clock,
             # Room for one more attempt after one that timed out, and for the pauses of two quick failures.
-            read_budget=1.5 * read_timeout + 5.0,
+            read_budget=1.5 * network.read_timeout + 5.0,
         )
 
     @property

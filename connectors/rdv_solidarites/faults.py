@@ -7,7 +7,6 @@ answer of the API itself may have been executed, or may be executed later.
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -48,20 +47,11 @@ class Call(Enum):
 
 
 def no_answer(error: httpx2.HTTPError, call: Call, what: str) -> ConnectorError:
-    """What a transport failure means. `what` names method and path, never a parameter's value."""
+    """What a transport failure means that neither proxy nor certificates explain (`connectors.network_faults`).
+
+    `what` names method and path, never a parameter's value.
+    """
     kind = type(error).__name__
-    if _certificate_refused(error):
-        return ITMustAct(
-            f"{what}: the server's certificate is not trusted.",
-            system=SYSTEM,
-            remedy="Install the authority that signed it in this machine's certificate store.",
-        )
-    if isinstance(error, httpx2.ProxyError):
-        return ITMustAct(
-            f"{what}: the proxy refused to connect.",
-            system=SYSTEM,
-            remedy="Check the proxy's address and credentials, and that it lets this server through.",
-        )
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
         return RetryLater(f"{what}: not connected ({kind}).", system=SYSTEM)
     if isinstance(error, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):
@@ -187,12 +177,3 @@ def _refusal_codes(document: Mapping[str, Any] | None) -> Iterator[str]:
             code = detail.get("error") if isinstance(detail, dict) else None
             if _CODE.fullmatch(str(attribute)) and isinstance(code, str) and _CODE.fullmatch(code):
                 yield f"{attribute}: {code}"
-
-
-def _certificate_refused(error: BaseException) -> bool:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return True
-        cause = cause.__cause__ or cause.__context__
-    return False

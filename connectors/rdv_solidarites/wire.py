@@ -10,10 +10,12 @@ from typing import Any
 import httpx2
 
 from connectors.errors import RetryLater
+from connectors.network import Network
+from connectors.network_faults import network_fault
 from connectors.ports import Clock
 from connectors.rdv_solidarites.answers import Answer, answer_of
 from connectors.rdv_solidarites.authentication import Authentication
-from connectors.rdv_solidarites.faults import Call, failure, no_answer, not_the_api
+from connectors.rdv_solidarites.faults import SYSTEM, Call, failure, no_answer, not_the_api
 from connectors.rdv_solidarites.pace import Pace
 
 _PAUSES = (0.5, 2.0)  # seconds before the second and the third attempt of a read
@@ -24,9 +26,17 @@ class Wire:
     """The API's wire. Thread-safe. `read_budget`: seconds after which a read starts no further attempt."""
 
     def __init__(
-        self, client: httpx2.Client, authentication: Authentication, pace: Pace, clock: Clock, *, read_budget: float
+        self,
+        client: httpx2.Client,
+        network: Network,
+        authentication: Authentication,
+        pace: Pace,
+        clock: Clock,
+        *,
+        read_budget: float,
     ) -> None:
         self._client = client
+        self._network = network
         self._authentication = authentication
         self._pace = pace
         self._clock = clock
@@ -119,4 +129,6 @@ class Wire:
         try:
             return self._client.send(request)
         except httpx2.HTTPError as error:
-            raise no_answer(error, call, what) from error
+            url = str(self._client.base_url)
+            fault = network_fault(error, url=url, network=self._network, system=SYSTEM)
+            raise fault or no_answer(error, call, what) from error

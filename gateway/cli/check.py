@@ -64,7 +64,7 @@ def look(settings: Settings) -> Iterator[Finding]:
             yield _failed(error.system, error)
         yield from _rdv_solidarites(settings, store)
         for section in settings.accounts:
-            yield from _account(section, store)
+            yield from _account(settings, section, store)
         yield from _unconfigured(settings, store)
 
 
@@ -96,10 +96,10 @@ def _rdv_solidarites(settings: Settings, store: Store | None) -> Iterator[Findin
             yield _missing(what, reason, "Give the technical account its rights on this agent back.")
 
 
-def _account(section: AccountSection, store: Store | None) -> Iterator[Finding]:
+def _account(settings: Settings, section: AccountSection, store: Store | None) -> Iterator[Finding]:
     what = f"account {section.name}"
     try:
-        with closing(calendar_account(section, SystemClock())) as account:
+        with closing(calendar_account(settings, section, SystemClock())) as account:
             calendars = account.discover()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error, system=section.name)

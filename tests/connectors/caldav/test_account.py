@@ -27,6 +27,7 @@ from connectors.errors import (
     ITMustAct,
     RetryLater,
 )
+from connectors.network import Network
 from connectors.records import EventDraft
 from tests.connectors.caldav.answers import (
     given,
@@ -236,10 +237,9 @@ def test_a_certificate_that_nobody_vouches_for_concerns_it_in_both_libraries(
 
 
 def test_an_authority_of_ones_own_is_trusted_by_both_libraries(
-    bench: CalDavBench, encrypted: tuple[CountingProxy, Path], monkeypatch: pytest.MonkeyPatch
+    bench: CalDavBench, encrypted: tuple[CountingProxy, Path]
 ) -> None:
     """Départements have private authorities: reading must not work where writing does not."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(encrypted[1]))
-    account = bench.other_account(url=encrypted[0].url, home=None)
+    account = bench.other_account(url=encrypted[0].url, home=None, network=Network(ca_file=encrypted[1]))
     assert bench.calendar in {info.calendar for info in account.discover()}
     assert account.create(bench.calendar, draft()).version

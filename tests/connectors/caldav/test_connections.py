@@ -11,6 +11,7 @@ from connectors.errors import (
     AnswerLost,
     RetryLater,
 )
+from connectors.network import Network
 from tests.connectors.caldav.bench import CalDavBench
 from tests.contract.calendar_contract import draft, vevent
 from tests.servers.counting_proxy import Cut, Hang
@@ -72,7 +73,7 @@ def test_a_delete_whose_answer_was_lost_is_done(bench: CalDavBench) -> None:
 
 @pytest.mark.parametrize("forward", [False, True])
 def test_a_server_that_hangs_is_given_up(bench: CalDavBench, forward: bool) -> None:
-    impatient = bench.other_account(read_timeout=0.2)
+    impatient = bench.other_account(network=Network(read_timeout=0.2))
     item = bench.account.create(bench.calendar, draft())
     bench.proxy.when(None, Hang(30, forward), times=None)
     with pytest.raises(RetryLater) as raised:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
-
 import httpx2
 import pytest
 
@@ -67,18 +65,10 @@ AFTER_SENDING = (
 )
 
 
-def _certificate_error() -> httpx2.ConnectError:
-    error = httpx2.ConnectError("x")
-    error.__cause__ = ssl.SSLCertVerificationError()
-    return error
-
-
 TRANSPORT: list[tuple[httpx2.HTTPError, tuple[Call, ...], type[ConnectorError]]] = [
     *[(error, tuple(Call), RetryLater) for error in BEFORE_SENDING],
     *[(error, READS, RetryLater) for error in AFTER_SENDING],
     *[(error, WRITES, AnswerLost) for error in AFTER_SENDING],
-    (_certificate_error(), tuple(Call), ITMustAct),
-    (httpx2.ProxyError("x"), tuple(Call), ITMustAct),
     (httpx2.LocalProtocolError("x"), tuple(Call), OurBug),
 ]
 

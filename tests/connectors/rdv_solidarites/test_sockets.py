@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography import x509
@@ -21,6 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from connectors.errors import AnswerLost, ITMustAct, RetryLater
+from connectors.network import Network
 from connectors.rdv_solidarites import DeviseTokens, MemoryTokenStore, RdvSolidaritesClient
 from connectors.records import AbsenceDraft
 from tests.connectors.rdv_solidarites.support import FakeClock, FixedToken, absence_record
@@ -107,7 +107,7 @@ def _whole(reply: bytes) -> bool:
 
 @contextmanager
 def serving(
-    reply: Callable[[bytes], bytes | None], **settings: Any
+    reply: Callable[[bytes], bytes | None], *, read_timeout: float = 0.2
 ) -> Iterator[tuple[SocketServer, RdvSolidaritesClient]]:
     with ExitStack() as stack:
         server = SocketServer(reply)
@@ -117,7 +117,7 @@ def serving(
             FixedToken(),
             clock=FakeClock(),
             requests_per_second=None,
-            **{"connect_timeout": 2.0, "read_timeout": 0.2, **settings},
+            network=Network(connect_timeout=2.0, read_timeout=read_timeout),
         )
         stack.callback(client.close)
         yield server, client

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import ITMustAct, RetryLater
+from connectors.network import Network
 from connectors.rdv_solidarites.pace import Pace
 from tests.connectors.rdv_solidarites.support import (
     START,
@@ -69,7 +70,7 @@ def test_a_server_that_hangs_is_not_asked_a_third_time() -> None:
         clock.sleep(30)
         raise httpx2.ReadTimeout("x")
 
-    client = client_of(hangs, clock=clock, read_timeout=30.0)
+    client = client_of(hangs, clock=clock)
     with pytest.raises(RetryLater):
         client.organisations()
     assert client.requests == 2
@@ -85,7 +86,7 @@ def test_a_verdict_is_not_asked_for_twice(status: int) -> None:
 
 def test_the_timeouts_are_those_configured() -> None:
     server = Server(lambda _: EMPTY)
-    client = client_of(server, connect_timeout=1.5, read_timeout=4.0)
+    client = client_of(server, network=Network(connect_timeout=1.5, read_timeout=4.0))
     client.organisations()
     sent = server.requests[0].extensions["timeout"]
     assert (sent["connect"], sent["read"], client.read_timeout) == (1.5, 4.0, 4.0)
