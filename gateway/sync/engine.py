@@ -87,8 +87,8 @@ class Engine:
             tx.start_run(run_id, at=started, dry_run=dry_run)
         runner = self._runner(run_id, started, dry_run=dry_run)
         steps = Steps(
-            read_rdv_solidarites=partial(self._reader().read, frozenset(agent.agent_id for agent in active)),
-            read_calendar=self._calendars.read,
+            read_rdv_solidarites=partial(self._reader(run_id).read, frozenset(agent.agent_id for agent in active)),
+            read_calendar=partial(self._calendars.read, run_id=run_id),
             work=runner.work,
             failed=runner.failed,
         )
@@ -138,10 +138,17 @@ class Engine:
             organisation_zones=self._settings.organisation_zones,
         )
 
-    def _reader(self) -> RdvSolidaritesObserver:
+    def _reader(self, run_id: str) -> RdvSolidaritesObserver:
         settings = ReadingSettings(
             horizon_days=self._settings.rules.horizon_days,
             backfill_from=self._settings.backfill_from,
             far_interval=self._settings.far_interval,
         )
-        return RdvSolidaritesObserver(self._rdv_solidarites, self._store, self._clock, settings, self._keys.digest_key)
+        return RdvSolidaritesObserver(
+            client=self._rdv_solidarites,
+            store=self._store,
+            clock=self._clock,
+            settings=settings,
+            digest_key=self._keys.digest_key,
+            run_id=run_id,
+        )

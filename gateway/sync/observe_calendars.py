@@ -12,8 +12,9 @@ from connectors.ports import CalendarAccount, Clock
 from connectors.records import CalendarItem
 from gateway.store.store import Store
 from gateway.store.values import KnownItem
+from gateway.sync.observed_changes import note_changes
 from gateway.sync.planning.context import title_digest
-from gateway.sync.values import CalendarRef, SeenEvent
+from gateway.sync.values import CalendarRef, SeenEvent, Side
 from mappings.identity import NAMESPACE, is_native_copy
 from mappings.owned import notes_digest, owned_digest, owned_of_event, times_digest
 from mappings.times import times_of
@@ -27,7 +28,7 @@ class CalendarObserver:
     clock: Clock
     digest_key: bytes
 
-    def read(self, account: CalendarAccount, ref: CalendarRef, mark: str) -> bool:
+    def read(self, account: CalendarAccount, ref: CalendarRef, mark: str, *, run_id: str = "") -> bool:
         """Bring the shadow of one calendar up to date; False when its `mark` says that nothing changed.
 
         Raises what the port raises: then nothing of this reading was kept.
@@ -58,6 +59,10 @@ class CalendarObserver:
                 mark=mark or changes.mark,
                 read_at=read_at,
             )
+            if state is not None:
+                changed = [(e.href, "changed" if e.href in known else "appeared", None) for e in events]
+                vanished = [(href, "vanished", None) for href in sorted(gone)]
+                note_changes(tx, (*changed, *vanished), side=Side.CALENDAR, kind="event", at=read_at, run_id=run_id)
         return True
 
     def _event(

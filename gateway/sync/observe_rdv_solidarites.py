@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
-from connectors.records import Organisation, Rdv, RdvListing, RdvWindow
+from connectors.records import Absence, Organisation, Rdv, RdvListing, RdvWindow
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-from gateway.store.values import ObservedRdv, OrganisationState, StoredWindow
-from gateway.sync.values import Presence, Problem
+from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
+from gateway.sync.observed_changes import note_changes
+from gateway.sync.values import Presence, Problem, Side
 
 _SYSTEM = "rdv_solidarites"
+_Change = tuple[str, str, int | None]
 _ZONE_DOUBT = timedelta(hours=12)
 """An overseas RDV's start, as the server compares it, may be off by this much (API facts, 5.5)."""
 _EVERYWHERE = 0
@@ -61,6 +63,7 @@ class RdvSolidaritesObserver:
     clock: Clock
     settings: ReadingSettings
     digest_key: bytes = field(repr=False)
+    run_id: str = ""
 
     def read(self, enrolled: Collection[int]) -> RdvSolidaritesReading:
         """One reading. Raises `ConnectorError` when even organisations, agents or absences cannot be read."""
@@ -113,8 +116,10 @@ class RdvSolidaritesObserver:
         listing = self.client.absences()
         known = self.store.observed_absences()
         ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
+        changes = self._absence_changes(ours, known)
         with self.store.transaction() as tx:
             tx.save_absences(ours)
+            self._note(tx, "absence", changes)
         problems += [
             problem_of(BadItem(f"absence {number} cannot be read: {reason}", system=_SYSTEM), None)
             for number, reason in listing.unreadable
@@ -166,6 +171,8 @@ class RdvSolidaritesObserver:
                     tx.save_absences([found])
                 else:
                     tx.save_absence_presence(absence_id, Presence.GONE if gone else Presence.UNKNOWN, because)
+                if gone:
+                    self._note(tx, "absence", [(f"absence {absence_id}", "vanished", None)])
 
     # --- RDVs ------------------------------------------------------------------------------------------------
 
@@ -191,6 +198,7 @@ class RdvSolidaritesObserver:
         with self.store.transaction() as tx:
             if news:
                 tx.save_rdvs(news, digests=digests, agents_epoch=epoch, read_at=listing.requested_at)
+                self._note(tx, "rdv", _rdv_changes(news, known, digests) if stored else ())
             self._judge_missing(tx, observed, listing, copied, epoch, everything_read=not kept and not unread)
             tx.save_rdv_windows(organisation.id, (*kept, *read))
         return not unread
@@ -240,14 +248,35 @@ class RdvSolidaritesObserver:
             because = _why_not_believed(each, services, epoch)
             if because:
                 tx.save_rdv_missing(each.id, readings=each.missing_readings, presence=Presence.UNKNOWN, because=because)
+                if because != each.missing_because:
+                    self._note(tx, "rdv", [(f"rdv {each.id}", "no_longer_read", None)])
                 continue
             readings = each.missing_readings + 1
             if readings < 2 or not everything_read:
                 tx.save_rdv_missing(each.id, readings=readings, presence=Presence.UNKNOWN, because="")
             elif each.id in copied:
                 tx.save_rdv_missing(each.id, readings=readings, presence=Presence.GONE, because="")
+                self._note(tx, "rdv", [(f"rdv {each.id}", "vanished", None)])
             else:
                 tx.forget_rdvs([each.id])
+
+    def _absence_changes(self, listed: Iterable[Absence], known: Mapping[int, ObservedAbsence]) -> list[_Change]:
+        """What persons did to absences since the last reading; our own writes are known by then."""
+        if not known:
+            return []
+        changes: list[_Change] = []
+        for absence in listed:
+            before = known.get(absence.id)
+            title = hmac.new(self.digest_key, absence.title.encode(), hashlib.sha256).hexdigest()
+            now = (absence.start, absence.end, absence.rrule, title)
+            if before is None:
+                changes.append((f"absence {absence.id}", "appeared", absence.agent_id))
+            elif now != (before.start, before.end, before.rrule, before.title_digest):
+                changes.append((f"absence {absence.id}", "changed", absence.agent_id))
+        return changes
+
+    def _note(self, tx: Transaction, kind: str, changes: Iterable[_Change]) -> None:
+        note_changes(tx, changes, side=Side.RDV_SOLIDARITES, kind=kind, at=self.clock.now(), run_id=self.run_id)
 
     def _digest(self, rdv: Rdv) -> str:
         return hmac.new(self.digest_key, repr(_all_fields(rdv)).encode(), hashlib.sha256).hexdigest()
@@ -258,6 +287,15 @@ def _all_fields(rdv: Rdv) -> tuple[object, ...]:
     return tuple(getattr(rdv, name) for name in Rdv.__dataclass_fields__ if name != "participations") + tuple(
         (each.id, each.status, each.usager_id, each.usager_name) for each in rdv.participations
     )
+
+
+def _rdv_changes(news: Iterable[Rdv], known: Mapping[int, ObservedRdv], digests: Mapping[int, str]) -> list[_Change]:
+    """Which of these RDVs persons made or changed; one that merely was read again is no change."""
+    return [
+        (f"rdv {rdv.id}", "changed" if rdv.id in known else "appeared", rdv.agent_ids[0] if rdv.agent_ids else None)
+        for rdv in news
+        if rdv.id not in known or known[rdv.id].digest != digests[rdv.id]
+    ]
 
 
 def _is_news(known: ObservedRdv | None, digest: str, epoch: int) -> bool:
