@@ -26,7 +26,8 @@ from pydantic import (
 from connectors.allowed_hosts import host_and_port, patterns_of
 from connectors.hosts import HostPattern, is_loopback
 from connectors.records import Classification, UsagerFields
-from gateway.settings_network import ClientCertificateKeys, NetworkSection
+from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
+from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.sync.values import Rules
@@ -151,27 +152,18 @@ class RdvSolidaritesSection(Section):
         return UsagerFields(name="name" in chosen, home_address="home_address" in chosen, context="context" in chosen)
 
 
-class AccountSection(ClientCertificateKeys):
-    """One set of credentials on one calendar server."""
+class AccountSection(ReachKeys):
+    """One set of credentials on one calendar server, or one server on which each agent has their own."""
 
     name: Name
     kind: Literal["caldav"] = "caldav"
     url: Url
-    username: str = Field(min_length=1)
-    password_env: str | None = None
-    password_file: FilePath | None = None
     belongs_to: Literal["it", "agent"] = "it"
     profile: str = "generic"
-    home: str | None = Field(default=None, min_length=1)
     owner_addresses: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     connections: int = Field(default=8, ge=1, le=32)
     read_timeout: Seconds | None = None
     answer_limit: Seconds = 120.0
-
-    @model_validator(mode="after")
-    def _source(self) -> Self:
-        one_source("password", self.password_env, self.password_file)
-        return self
 
     @property
     def password(self) -> SecretSource:
@@ -225,6 +217,9 @@ class Settings(Section):
     accounts: tuple[AccountSection, ...]
     rules: RulesSection = RulesSection()
     labels: LabelsSection = LabelsSection()
+    aliases: tuple[AliasSection, ...] = ()
+    notices: NoticesSection = NoticesSection()
+    outliers: OutliersSection = OutliersSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

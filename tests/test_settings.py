@@ -80,7 +80,7 @@ FAULTS = {
         "[rules]\nhorizon_days = 0\n[rdv_sol",
     ),
     "rules.cancelled: expected 'mark' or 'remove'": ("[rdv_sol", "[rules]\ncancelled = 'hide'\n[rdv_sol"),
-    "accounts[zimbra].username: this key is missing": ('username = "gateway"\n', ""),
+    "accounts[zimbra]: username is missing, or credentials_file": ('username = "gateway"\n', ""),
     "accounts[zimbra].url: http:// is accepted for this machine only (localhost); expected https://": (
         "https://agenda",
         "http://agenda",
@@ -206,7 +206,7 @@ class TestDocuments:
     def test_values_commented_out_in_the_example_are_the_defaults(self):
         """Taking the comment sign away changes nothing, but for keys that are one of several ways."""
         text = EXAMPLE.read_text(encoding="utf-8")
-        ways = ("_env", "_file", "client_id", "home", "backfill_from", "proxy", "allowed_", "read_timeout", "[", "12 ")
+        ways = ("_env", "_file", "client_id", "home", "backfill_from", "proxy", "allowed_", "read_timeout", "agent", "login", "[", "12 ")
         plain = "\n".join(
             line.removeprefix("# ")
             if re.match(r"# [a-z_]+ = ", line) and not any(way in line.split("=")[0] for way in ways)

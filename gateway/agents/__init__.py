@@ -1,0 +1,1 @@
+"""The life of agents beside their syncs: matching, enrolling in waves, notices, leaving."""

@@ -1,0 +1,24 @@
+"""Stopping and going on: what each change of an agent's state means for what was approved."""
+
+from __future__ import annotations
+
+from gateway.store.transaction import Transaction
+from gateway.sync.values import AgentState, LinkedAgent
+
+
+def pause(tx: Transaction, agent: LinkedAgent) -> None:
+    """Nothing is read or written for the agent any more. What was written stays.
+
+    Approvals are taken back: a plan that was approved before a pause is shown again after it. A first run that was
+    approved and not done becomes one that is not approved.
+    """
+    if agent.state is AgentState.FIRST_RUN:
+        tx.set_first_run_approved(agent.agent_id, approved=False)
+    tx.withdraw_approvals(agent.agent_id)
+    tx.set_agent_state(agent.agent_id, AgentState.PAUSED)
+
+
+def resume(tx: Transaction, agent: LinkedAgent) -> None:
+    """Go on where the agent stood: live, or waiting for the approval of a first plan."""
+    state = AgentState.LIVE if agent.first_run_approved else AgentState.FIRST_RUN
+    tx.set_agent_state(agent.agent_id, state)
