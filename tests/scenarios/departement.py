@@ -3,7 +3,9 @@ between them as its own composition builds it from a configuration."""
 
 from __future__ import annotations
 
+import functools
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.caldav.provision import make_calendar
 from connectors.ports import Clock
-from gateway.composition import Application, database_url, opened
+from gateway.composition import Application, opened
 from gateway.keys import create_key_file
 from gateway.sandbox.faults import Faults
 from gateway.sandbox.server import Sandbox
@@ -87,7 +89,7 @@ class Departement:
         self.addresses: dict[str, str] = {}  # login -> where their calendars are, if not behind `door`
         self._keep_secret("rdv-solidarites", PASSWORD)
         create_key_file(self.keys)
-        upgrade(f"sqlite:///{self.database}")
+        self.database.write_bytes(_new_database())
 
     # --- times -------------------------------------------------------------------------------------------------
 
@@ -230,7 +232,7 @@ class Departement:
         self.stop()
         for path in self.database.parent.glob(f"{self.database.name}*"):
             path.unlink()
-        upgrade(database_url(self.settings()))
+        self.database.write_bytes(_new_database())
 
     def saves_database(self) -> Path:
         """A copy of the database as of now."""
@@ -300,7 +302,7 @@ class Departement:
         return calendar + there
 
     def everything(self) -> dict[str, Any]:
-        """All that both sides hold: calendars byte for byte, absences, RDVs."""
+        """All that both sides hold: calendars with their ETags, absences, RDVs."""
         absences = [
             {name: value for name, value in row.items() if name != "ical"}  # it bears the time of the reading
             for person in self.people
@@ -319,6 +321,15 @@ class Departement:
         assert written == [], written
         after = self.everything()
         assert after == before, {name: (before[name], after[name]) for name in before if before[name] != after[name]}
+
+
+@functools.cache
+def _new_database() -> bytes:
+    """A database as `db upgrade` makes it; made once, since that takes longer than many a scenario."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "new.sqlite3"
+        upgrade(f"sqlite:///{path}")
+        return path.read_bytes()
 
 
 def done(*reports: RunReport) -> list[Operation]:

@@ -20,7 +20,7 @@ _MARKER = "X-RDV-GATEWAY"
 _TAG = "Occupé · agenda"
 _QUERY = (
     '<?xml version="1.0"?><C:calendar-query xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav">'
-    "<prop><getetag/></prop>"
+    "<prop><getetag/><C:calendar-data/></prop>"
     '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT"/></C:comp-filter></C:filter>'
     "</C:calendar-query>"
 )
@@ -50,7 +50,7 @@ class Person:
         self.calendar = calendar  # decoded path
         self.zone = zone
         self._state = state
-        self._dav = httpx2.Client(base_url=server, auth=(login, password), timeout=30, trust_env=False)
+        self._dav = httpx2.Client(base_url=server, auth=(login, password), timeout=30, trust_env=False, verify=False)
 
     def close(self) -> None:
         self._dav.close()
@@ -118,16 +118,22 @@ class Person:
 
     # --- what they see -----------------------------------------------------------------------------------------
 
-    def files_by_href(self) -> dict[str, bytes]:
-        """Every file of the calendar, byte for byte."""
+    def files_by_href(self) -> dict[str, tuple[str, str]]:
+        """Every file of the calendar: its ETag and its text (line ends as XML has them)."""
         headers = {"Depth": "1", "Content-Type": "application/xml; charset=utf-8"}
         answer = self._dav.request("REPORT", self.calendar, content=_QUERY.encode(), headers=headers)
         answer.raise_for_status()
-        rows = etree.fromstring(answer.content).findall("{DAV:}response/{DAV:}href")
-        hrefs = [str(httpx2.URL(str(row.text)).path) for row in rows]
-        return {href: self.file(href) for href in sorted(hrefs)}
+        rows = etree.fromstring(answer.content).findall("{DAV:}response")
+        return {
+            str(httpx2.URL(row.findtext("{DAV:}href") or "").path): (
+                row.findtext(".//{DAV:}getetag") or "",
+                row.findtext(".//{urn:ietf:params:xml:ns:caldav}calendar-data") or "",
+            )
+            for row in rows
+        }
 
     def file(self, href: str) -> bytes:
+        """One file, byte for byte."""
         return self._dav.get(href).raise_for_status().content
 
     def event(self, href: str) -> Event:
@@ -136,8 +142,8 @@ class Person:
 
     def ours(self) -> dict[str, Event]:
         """What the gateway wrote into the calendar, by address."""
-        found = {href: Calendar.from_ical(body).walk("VEVENT")[0] for href, body in self.files_by_href().items()}
-        return {href: event for href, event in found.items() if _MARKER in event}
+        marked = {href: text for href, (_, text) in self.files_by_href().items() if _MARKER in text}
+        return {href: Calendar.from_ical(text).walk("VEVENT")[0] for href, text in marked.items()}
 
     def shown(self) -> list[Shown]:
         """What the gateway wrote into the calendar, in order of time."""
