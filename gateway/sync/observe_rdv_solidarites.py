@@ -135,7 +135,9 @@ class RdvSolidaritesObserver:
                 )
             )
         listed = {absence.id for absence in listing.absences} | {number for number, _ in listing.unreadable}
-        mapped = self.store.mapped_absence_ids()
+        # One whose event is being made is not mapped yet, and must be known when that is settled.
+        awaited = {intent.operation.absence_id for intent in self.store.open_intents()} - {None}
+        mapped = self.store.mapped_absence_ids() | awaited
         missing = [each for each in known.values() if each.id not in listed]
         if listing.complete:
             with self.store.transaction() as tx:
