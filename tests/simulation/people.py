@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from connectors.icalendar_text import parse_event
 from connectors.records import Rdv
 from mappings.identity import ABSENCE_TAG, NAMESPACE
 from tests.simulation.calendar_model import Item
@@ -175,7 +176,7 @@ def delete_event(world: World, person: Person) -> str | None:
     found = _own_event(world, person)
     if found is None:
         return None
-    calendar, href, _, meeting = found
+    calendar, href, _item, meeting = found
     world.calendar.remove(calendar, href)
     return f"{person.agent_id} deletes {_said(meeting)} from {calendar}"
 
@@ -186,7 +187,7 @@ def carry_event(world: World, person: Person) -> str | None:
     others = [each for each in person.calendars if found and each != found[0]]
     if found is None or not others:
         return None
-    calendar, href, item, meeting = found
+    calendar, href, _item, meeting = found
     world.calendar.remove(calendar, href)
     other = world.chance.choice(others)
     world.calendar.put_meeting(other, _new_href(world, other), meeting)
@@ -209,7 +210,7 @@ def _touch(world: World, person: Person, href: str) -> str:
     """Note that a person edited an event; its name for the log. That of a typed absence may change the absence."""
     for absence in world.server.absences.values():
         if absence.agent_id == person.agent_id and world.mirror_href(absence, person) == href:
-            world.may_change.add(absence.id)
+            world.event_edited.add(absence.id)
             world.mirror_touched(person, absence, "calendar")
             return f"the event of absence {absence.id}"
     for rdv_id in world.server.rdvs:
@@ -273,7 +274,7 @@ def copy_ours(world: World, person: Person) -> str | None:
     if found is None:
         return None
     href, item = found
-    event = world.accounts[person.account].parse(_as_item(href, item))
+    event = parse_event(item.body, system="model")
     world.counts["hand copies"] += 1
     uid = f"hand-copy-{world.counts['hand copies']}@example.test"
     meeting = copied_by_hand(item.body, uid, event.marker or "") if event else None
@@ -282,12 +283,6 @@ def copy_ours(world: World, person: Person) -> str | None:
     calendar = world.chance.choice(person.calendars)
     world.calendar.put_meeting(calendar, _new_href(world, calendar), meeting)
     return f"{person.agent_id} copies {href.rpartition('/')[2][:14]} by hand to {calendar}: {_said(meeting)}"
-
-
-def _as_item(href: str, item: Item):
-    from connectors.records import CalendarItem
-
-    return CalendarItem(href, item.version, item.body)
 
 
 # --- RDV-Solidarités -----------------------------------------------------------------------------------------

@@ -38,6 +38,17 @@ class StoredAbsence:
     end: datetime
     written: tuple[datetime, datetime] | None = None
     touched: bool = False  # by a person, since the gateway's last write
+    edits: int = 0  # how often
+    unsure: bool = False  # a database that was set back cannot know who gave it its time
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is for certain still a block of ours: as we wrote it, or shortened once by hand."""
+        if self.written is None or self.unsure:
+            return False
+        if not self.edits:
+            return self.written == self.interval
+        return self.edits == 1 and self.written[0] <= self.start and self.end <= self.written[1]
 
     @property
     def interval(self) -> tuple[datetime, datetime]:
@@ -113,6 +124,7 @@ class RdvServer:
         self.catch_up()
         absence = self.absences[id_]
         absence.start, absence.end, absence.touched = start, end, True
+        absence.edits += 1
 
     def drop_absence(self, id_: int) -> None:
         self.catch_up()
@@ -147,7 +159,7 @@ class RdvServer:
         if self.judge is not None:
             self.judge.absence_written("update", replace(absence), draft, id_)
         absence.title, absence.start, absence.end = draft.title, draft.start, draft.end
-        absence.touched = False
+        absence.touched, absence.edits, absence.unsure = False, 0, False
         if absence.written is not None:
             absence.written = absence.interval
         return absence

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -151,7 +151,9 @@ class World:
         self.people: list[Person] = []
         self.owed = Owed()
         self.memories: dict[int, AgentMemory] = {}
-        self.may_change: set[int] = set()  # typed absences that the gateway may now change
+        self.approved: set[int] = set()  # typed absences that an approval covers
+        self.removable: set[tuple[int, int]] = set()  # (rdv, agent) whose copy's removal was approved
+        self.event_edited: set[int] = set()  # typed absences whose event a person edited or removed
         self.planned_with: dict[int, frozenset[int]] = {}  # agent -> absences there when its plan was last made
         self.set_back = False
         self.last_report: RunReport | None = None
@@ -162,7 +164,7 @@ class World:
         self.identity = Identity(self.keys.identity_key, self.keys.instance_id)
         self.folder = Path(tempfile.mkdtemp(prefix="history-", dir=database.parent))
         self.path = self.folder / "gateway.sqlite3"
-        self.backup: tuple[Path, Owed, dict[int, StoredInterval]] | None = None
+        self.backup: tuple[Path, Owed, dict[int, Interval], frozenset[int]] | None = None
         shutil.copy(database, self.path)
         self.rules = Rules(
             horizon_days=self.chance.choice([14, 28]),
@@ -317,9 +319,11 @@ class World:
         waiting = pending(self.store)
         for hold in waiting.holds:
             if hold.absence_id is not None:
-                self.may_change.add(hold.absence_id)
+                self.approved.add(hold.absence_id)
+            if hold.rdv_id is not None:
+                self.removable.add((hold.rdv_id, hold.agent_id))
         for agent_id in waiting.agents:
-            self.may_change |= self.planned_with.get(agent_id, frozenset())
+            self.approved |= self.planned_with.get(agent_id, frozenset())
         if waiting.holds or waiting.agents:
             approve(self.store, waiting, at=self.clock.now(), by=by)
             self.counts["approvals"] += 1
@@ -335,21 +339,19 @@ class World:
             source.backup(target)
         source.close()
         target.close()
-        self.backup = (path, self.owed.copy(), {each.id: each.interval for each in self.server.absences.values()})
+        then = {each.id: each.interval for each in self.server.absences.values()}
+        self.backup = (path, self.owed.copy(), then, frozenset(self.approved))
 
     def restore(self) -> bool:
         """The database as it was when it was last copied."""
         if self.backup is None:
             return False
-        path, owed, then = self.backup
+        path, owed, then, approved = self.backup
         self._replace_database(path)
-        self.owed = owed.copy()
-        changed: list[Interval] = []
-        for each in self.server.absences.values():
-            if then.get(each.id) != each.interval:
-                changed.append(each.interval)
+        self.owed, self.approved = owed.copy(), set(approved)
+        changed = [each.interval for each in self.server.absences.values() if then.get(each.id) != each.interval]
         changed += [interval for id_, interval in then.items() if self._interval(id_) != interval]
-        self._set_back(changed, known=then.keys())
+        self._set_back(changed, then)
         self.counts["restored"] += 1
         return True
 
@@ -358,7 +360,8 @@ class World:
         self._replace_database(template()[0])
         self.owed = Owed()
         self.backup = None
-        self._set_back([each.interval for each in self.server.absences.values()], known=())
+        self.approved.clear()
+        self._set_back([each.interval for each in self.server.absences.values()], {})
         self.enrol()
         self.counts["lost databases"] += 1
 
@@ -369,15 +372,16 @@ class World:
         shutil.copy(path, self.path)
         self.open()
 
-    def _set_back(self, regions: list[Interval], known: Collection[int]) -> None:
+    def _set_back(self, regions: list[Interval], then: Mapping[int, Interval]) -> None:
         self.set_back = True
-        self.may_change.clear()
         for memory in self.memories.values():
             memory.set_back(regions)
         for absence in self.server.absences.values():
             absence.touched = absence.touched and absence.typed
-            if absence.written is not None and absence.id not in known:
-                absence.written = absence.interval  # nobody can tell any more who gave it its time
+            if absence.id in then:
+                absence.unsure = absence.unsure or then[absence.id] != absence.interval
+            elif absence.written is not None:
+                absence.written, absence.edits = absence.interval, 0  # whoever gave it its time is forgotten
 
     def _interval(self, absence_id: int) -> Interval | None:
         found = self.server.absences.get(absence_id)
@@ -432,7 +436,7 @@ class World:
         pool = self.pool(person)
         return Snapshot(
             pool={each.id: each.interval for each in pool},
-            plain=frozenset(each.id for each in pool if each.written == each.interval),
+            plain=frozenset(each.id for each in pool if each.kept and not each.edits),
             busy=self.busy(person),
         )
 
@@ -482,6 +486,8 @@ class World:
     def _judge_removal(self, kind: str, number: int, person: Person) -> None:
         if kind == "rdv":
             rdv = self.server.rdvs.get(number)
+            if (number, person.agent_id) in self.removable:
+                return
             if rdv is None or person.agent_id not in rdv.agent_ids:
                 return
             if not (rdv.cancelled and self.rules.cancelled == "remove"):
@@ -509,7 +515,7 @@ class World:
             raise BrokenPromise("nothing lost", f"the title of absence {id_} was changed")
         if self.server.catching_up:
             return  # judged by what held when it was sent
-        if before.typed and id_ not in self.may_change:
+        if before.typed and id_ not in self.approved | self.event_edited:
             raise BrokenPromise("nothing lost", f"{action} of absence {id_}, which a person typed")
         if before.written is not None and _moved_away(before):
             raise BrokenPromise("nothing lost", f"{action} of block {id_}, which a person had moved")
@@ -520,9 +526,6 @@ class World:
 
     def journal(self) -> list[JournalEntry]:
         return [row.entry for row in self.store.journal(limit=100_000, with_content=True)]
-
-
-StoredInterval = Interval
 
 
 def event_interval(body: bytes, zone: ZoneInfo) -> Interval:
