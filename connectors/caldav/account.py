@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import UTC, datetime
 
 from connectors.caldav.door import Door
 from connectors.caldav.package import Package
 from connectors.caldav.paths import decoded
 from connectors.caldav.polling import Polling
+from connectors.caldav.principals import PrincipalSearch
 from connectors.caldav.reading import Reading
 from connectors.caldav.settings import CalDavSettings
 from connectors.caldav.writing import Writing
@@ -39,6 +41,7 @@ class CalDavAccount:
         self._writing = Writing(settings, self._package, self._reading, now)
         self._home = decoded(settings.home) if settings.home else None
         self._finding_home = threading.Lock()
+        self._now = now
         self._owners = {
             calendar.rstrip("/"): frozenset(address.lower() for address in addresses)
             for calendar, addresses in settings.owner_addresses.items()
@@ -61,6 +64,21 @@ class CalDavAccount:
     def requests(self) -> int:
         """How many requests were sent since it was built, by both libraries."""
         return self._door.requests
+
+    def at_home(self, home: str) -> CalDavAccount:
+        """The same credentials, connections and limits on another calendar home (its decoded path). Sends nothing.
+
+        A home may be a single calendar, for one that is shared without its home. It is closed with this account.
+        """
+        other = copy(self)
+        other._home = decoded(home)  # noqa: SLF001 - a copy of our own
+        other._finding_home = threading.Lock()  # noqa: SLF001 - likewise
+        return other
+
+    def homes_of(self, email: str) -> tuple[str, ...]:
+        """The calendar homes of whoever has this address, as far as the server tells this account; see
+        `connectors.caldav.principals`."""
+        return PrincipalSearch(self._settings, self._polling, self._now).homes_of(email)
 
     def discover(self) -> tuple[CalendarInfo, ...]:
         """All calendars of the account that take events."""

@@ -1,0 +1,150 @@
+"""Finding the calendars of a person by e-mail: what a service account asks a server that lets it.
+
+RFC 3744 section 9.4 (principal-property-search), then calendarserver-principal-search, which some servers have in its
+place. Servers match parts of words, so that a principal counts only if it says itself that it has exactly this
+address (RFC 6638 section 2.4.1, calendar-user-address-set).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from urllib.parse import urlsplit
+
+from connectors.caldav.dav_xml import CALDAV, CALENDARSERVER, DAV, Multistatus, NotXml, Row, parse_multistatus
+from connectors.caldav.faults import Answer, failure
+from connectors.caldav.paths import decoded
+from connectors.caldav.polling import Polling
+from connectors.caldav.settings import CalDavSettings
+from connectors.errors import ConnectorError, ITMustAct, OurBug, RightsMissing
+
+_HOME = f"{CALDAV}calendar-home-set"
+_ADDRESSES = f"{CALDAV}calendar-user-address-set"
+_EMAILS = f"{CALENDARSERVER}email-address-set"
+_SABRE_EMAIL = "{http://sabredav.org/ns}email-address"
+_COLLECTIONS = f"{DAV}principal-collection-set"
+_MOST_COLLECTIONS = 5
+_ASKED = (_HOME, _ADDRESSES, _EMAILS, _SABRE_EMAIL)
+
+
+@dataclass(frozen=True, slots=True)
+class PrincipalSearch:
+    """Asks one server. `now` gives the instant, for the pause that a server may ask for."""
+
+    settings: CalDavSettings
+    polling: Polling
+    now: Callable[[], datetime]
+
+    def homes_of(self, email: str) -> tuple[str, ...]:
+        """Decoded paths of the calendar homes of whoever has this address; none when nobody has.
+
+        Raises `ITMustAct` when the server does not search at all, or its calendars are on another server, and what
+        reading raises.
+        """
+        answered = False
+        for collection in self._collections():
+            for body in _searches(email):
+                answer = self.polling.send("REPORT", collection, body=body, depth="0")
+                page = _page(answer)
+                if page is None:
+                    self._refuse(answer)
+                    continue
+                answered = True
+                homes = [home for row in page.rows if _has(row, email) for home in self._homes(row)]
+                if homes:
+                    return tuple(dict.fromkeys(homes))
+        if answered:
+            return ()
+        raise ITMustAct(
+            "The calendar server does not search for people.",
+            system=self.settings.name,
+            remedy="Reach the agents by a template in home, by shares, or by their own credentials.",
+        )
+
+    def _collections(self) -> tuple[str, ...]:
+        """Where principals are searched (RFC 3744 section 5.8); where the account begins if the server does not say."""
+        start = decoded(self.settings.url.partition("?")[0]) or "/"
+        answer = self.polling.send("PROPFIND", start, body=_propfind(_COLLECTIONS), depth="0")
+        page = _page(answer)
+        if page is None:
+            raise self._failure(answer)
+        found = [decoded(href) for row in page.rows for href in _texts(row, _COLLECTIONS, f"{DAV}href")]
+        return tuple(dict.fromkeys(found))[:_MOST_COLLECTIONS] or (start,)
+
+    def _homes(self, row: Row) -> Iterator[str]:
+        own = urlsplit(self.settings.url).hostname
+        for href in _texts(row, _HOME, f"{DAV}href"):
+            host = urlsplit(href).hostname
+            if host not in (None, own):
+                raise ITMustAct(
+                    "The calendar server says that an agent's calendars are on another server.",
+                    system=self.settings.name,
+                    remedy="Give that server a section of its own in [[accounts]].",
+                )
+            yield decoded(href)
+
+    def _refuse(self, answer: Answer) -> None:
+        """A search that is refused as such leads to the next kind; any other failure is told."""
+        error = self._failure(answer)
+        if not isinstance(error, OurBug | RightsMissing) and answer.status not in (404, 405, 409, 501):
+            raise error
+
+    def _failure(self, answer: Answer) -> ConnectorError:
+        name, by_it = self.settings.name, self.settings.owned_by_it
+        return failure(answer, "searching for people", system=name, owned_by_it=by_it, now=self.now())
+
+
+def _searches(email: str) -> Iterator[bytes]:
+    for name in (_ADDRESSES, _EMAILS, _SABRE_EMAIL):
+        wanted = f"<D:prop>{_names(name)}</D:prop><D:match>{escape(email)}</D:match>"
+        yield _document(
+            f'<D:principal-property-search {_NAMESPACES} test="anyof"><D:property-search>{wanted}</D:property-search>'
+            f"<D:prop>{_names(*_ASKED)}</D:prop></D:principal-property-search>"
+        )
+    yield _document(
+        f'<S:calendarserver-principal-search {_NAMESPACES} context="user"><S:search-token>{escape(email)}'
+        f"</S:search-token><D:prop>{_names(*_ASKED)}</D:prop></S:calendarserver-principal-search>"
+    )
+
+
+def _has(row: Row, email: str) -> bool:
+    """Whether this principal says that it has exactly this address."""
+    wanted = email.strip().casefold()
+    addresses = {
+        text.strip().casefold().removeprefix("mailto:")
+        for name, tag in ((_ADDRESSES, f"{DAV}href"), (_EMAILS, f"{CALENDARSERVER}email-address"))
+        for text in _texts(row, name, tag)
+    }
+    return wanted in addresses | {row.text(_SABRE_EMAIL).strip().casefold()}
+
+
+def _texts(row: Row, name: str, tag: str) -> list[str]:
+    element = row.properties.get(name)
+    return [] if element is None else [each.text.strip() for each in element.iter(tag) if each.text]
+
+
+def _page(answer: Answer) -> Multistatus | None:
+    if answer.status != 207:
+        return None
+    try:
+        return parse_multistatus(answer.body)
+    except NotXml:
+        return None
+
+
+_PREFIXES = {DAV: "D", CALDAV: "C", CALENDARSERVER: "S", "{http://sabredav.org/ns}": "B"}
+_NAMESPACES = " ".join(f'xmlns:{prefix}="{name[1:-1]}"' for name, prefix in _PREFIXES.items())
+
+
+def _names(*properties: str) -> str:
+    return "".join(f"<{_PREFIXES[name[: name.index('}') + 1]]}:{name[name.index('}') + 1 :]}/>" for name in properties)
+
+
+def _propfind(*properties: str) -> bytes:
+    return _document(f"<D:propfind {_NAMESPACES}><D:prop>{_names(*properties)}</D:prop></D:propfind>")
+
+
+def _document(text: str) -> bytes:
+    return f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode()
