@@ -187,8 +187,15 @@ class Departement:
         return self.application.store
 
     def linked(self, person: Person) -> LinkedAgent:
-        ref = CalendarRef(person.login, person.calendar)
-        return LinkedAgent(person.id, person.zone, (ref,), ref, AgentState.FIRST_RUN)
+        sources = tuple(CalendarRef(person.login, calendar) for calendar in (person.calendar, *person.other_calendars))
+        return LinkedAgent(person.id, person.zone, sources, sources[0], AgentState.FIRST_RUN)
+
+    def second_calendar(self, person: Person) -> str:
+        """One more calendar of an agent who is not enrolled yet; it blocks. Gives its path."""
+        calendar = f"{self.server.home(person.login)}perso/"
+        make_calendar(self.server.url, person.login, person.password, calendar, "Perso")
+        person.other_calendars += (calendar,)
+        return calendar
 
     def stop(self) -> None:
         """End the gateway; the next use starts it again on the same files."""

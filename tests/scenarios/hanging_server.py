@@ -1,6 +1,6 @@
 """Five of fifty agents on a server that accepts connections and never answers: what the others lose by it.
 
-`python -m tests.scenarios.hanging_server` prints the figures for a server that hangs for 60 s (about six minutes).
+`python -m tests.scenarios.hanging_server` prints the figures for a server that hangs for 60 s (about twelve minutes).
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ class Person:
         self.id = number  # the agent's in RDV-Solidarités
         self.login = login
         self.password = password
-        self.calendar = calendar  # decoded path
+        self.calendar = calendar  # decoded path: it blocks, and receives what the gateway writes
+        self.other_calendars: tuple[str, ...] = ()  # they block too
         self.zone = zone
         self._state = state
         self._dav = httpx2.Client(base_url=server, auth=(login, password), timeout=30, trust_env=False, verify=False)
@@ -57,14 +58,16 @@ class Person:
 
     # --- what they do ------------------------------------------------------------------------------------------
 
-    def types_event(self, title: str, start: date, end: date, *lines: str, uid: str = "") -> str:
+    def types_event(
+        self, title: str, start: date, end: date, *lines: str, uid: str = "", calendar: str | None = None
+    ) -> str:
         """A new event; `lines` are further properties. Gives its address."""
         uid = uid or f"{self.login}-{next(_names)}@agenda.example"
-        return self.files(event_text(uid, title, start, end, self.zone, *lines))
+        return self.files(event_text(uid, title, start, end, self.zone, *lines), calendar=calendar)
 
-    def files(self, body: str) -> str:
+    def files(self, body: str, *, calendar: str | None = None) -> str:
         """A new file with this content."""
-        href = f"{self.calendar}{self.login}-{next(_names)}.ics"
+        href = f"{calendar or self.calendar}{self.login}-{next(_names)}.ics"
         self._put(href, body.encode(), {"If-None-Match": "*"})
         return href
 

@@ -74,12 +74,13 @@ def test_what_comes_back_while_it_is_held_is_no_longer_held(departement: Departe
 
 
 def test_an_approval_is_for_what_was_shown_alone(departement: Departement, agent: Person) -> None:
-    events = _twelve(departement, agent)
+    events = [agent.types_event(f"N° {day}", *hours(departement.at(day, 9))) for day in range(1, 21)]
+    departement.settled()
     for event in events[:7]:
         agent.deletes(event)
     departement.sync()
-    departement.approves()
-    for event in events[7:]:
+    assert departement.approves() == 7
+    for event in events[7:14]:
         agent.deletes(event)
-    departement.settled()
-    assert agent.blocks() == [hours(departement.at(day, 9)) for day in range(8, 13)] or agent.blocks() == []
+    assert len(held(departement.settled()[-1])) == 7
+    assert agent.blocks() == [hours(departement.at(day, 9)) for day in range(8, 21)]

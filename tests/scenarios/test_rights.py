@@ -67,14 +67,22 @@ def test_a_list_that_does_not_come_whole_removes_nothing(departement: Departemen
 
 
 def test_a_second_page_of_absences_that_is_missing_removes_nothing(departement: Departement, agent: Person) -> None:
-    for number in range(110):
-        departement.absence(agent, "Bureau", *hours(departement.at(1 + number // 4, 9 + 2 * (number % 4))))
+    """Absences are listed from the last one on: the second page is that of the nearest days."""
+    departement.absence(agent, "Congé", *hours(departement.at(1, 9)))
+    agent.types_event("Équipe", *hours(departement.at(2, 9)))
+    stranger = departement.state.directory.add_agent("Sans", "Passerelle", email="sans@dept.example", service_ids=[1])
+    departement.state.directory.set_role(stranger, NORD)
+    for number in range(120):
+        start = departement.at(3 + number, 9)
+        departement.state.absences.create(
+            stranger, title="Bureau", first_day=start.date(), start_time=start.time(), end_time=start.time().replace(10)
+        )
     departement.settled()
-    assert len(agent.shown()) == 110
+    assert (len(agent.shown()), len(agent.blocks())) == (1, 1)
     with departement.untouched():
         departement.faults.add("page_empty", method="GET", path="/api/v1/absences", page=2, times=None)
-        departement.sync()
-        departement.sync()
+        assert problems(departement.sync())
+        assert problems(departement.sync())
         departement.faults.clear()
         departement.settled()
 
