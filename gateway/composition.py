@@ -107,7 +107,8 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
     authentication: Authentication
     if section.oauth is not None:
         client_secret = section.oauth.client_secret.read().get_secret_value()
-        refresh_token = section.oauth.refresh_token.read().get_secret_value()
+        source = section.oauth.refresh_token
+        refresh_token = source.read().get_secret_value() if source else ""
         authentication = OAuthBearer(section.oauth.client_id, client_secret, refresh_token, tokens, clock)
     else:
         password = section.password.read().get_secret_value()
@@ -188,6 +189,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         backfill_from=settings.rules.backfill_from,
         far_interval=settings.far_interval,
         threads_per_host=settings.gateway.threads_per_host,
+        ceiling=settings.limits.to_ceiling(),
     )
 
 

@@ -30,13 +30,18 @@ from gateway.settings_agents import AliasSection, NoticesSection, OutliersSectio
 from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
+from gateway.sync.ceiling import Ceiling
 from gateway.sync.values import Rules
 from mappings.rdv_event import LabelLevel, RdvLabels
 
 DEFAULT_FILE = "rdv-gateway.toml"
 
+CODE_SHOWN = "urn:ietf:wg:oauth:2.0:oob"
+"""The redirect URI by which some servers show the code on a page of their own."""
+
 _SYSTEMS = frozenset({"configuration", "database", "keys", "network", "rdv_solidarites"})
 _RULES = Rules()
+_CEILING = Ceiling()
 _LABELS = RdvLabels()
 
 
@@ -74,7 +79,16 @@ def _zone(value: object) -> object:
     return ZoneInfo(value)
 
 
+def _redirect_uri(value: str) -> str:
+    parts = urlsplit(value)
+    fits = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    if value != CODE_SHOWN and not (fits and parts.hostname and not parts.query and not parts.fragment):
+        raise ValueError(f"expected an https:// address, one of this machine (http://127.0.0.1:8914/) or {CODE_SHOWN}")
+    return value
+
+
 Url = Annotated[str, AfterValidator(_url)]
+RedirectUri = Annotated[str, AfterValidator(_redirect_uri)]
 Name = Annotated[str, AfterValidator(_name)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 
@@ -93,13 +107,15 @@ class OAuthSection(Section):
     client_id: str = Field(min_length=1)
     client_secret_env: str | None = None
     client_secret_file: FilePath | None = None
+    redirect_uri: RedirectUri = "http://127.0.0.1:8914/"
     refresh_token_env: str | None = None
     refresh_token_file: FilePath | None = None
 
     @model_validator(mode="after")
     def _sources(self) -> Self:
         one_source("client_secret", self.client_secret_env, self.client_secret_file)
-        one_source("refresh_token", self.refresh_token_env, self.refresh_token_file)
+        if self.refresh_token_env is not None or self.refresh_token_file is not None:
+            one_source("refresh_token", self.refresh_token_env, self.refresh_token_file)
         return self
 
     @property
@@ -109,8 +125,11 @@ class OAuthSection(Section):
         return SecretSource(key=key, env=self.client_secret_env, file=self.client_secret_file)
 
     @property
-    def refresh_token(self) -> SecretSource:
-        """The token of the consent; those that follow it are kept encrypted in the database."""
+    def refresh_token(self) -> SecretSource | None:
+        """The token of a consent that was given elsewhere; None: that of `rdvs login`. Those that follow either are
+        kept encrypted in the database."""
+        if self.refresh_token_env is None and self.refresh_token_file is None:
+            return None
         key = "rdv_solidarites.oauth.refresh_token"
         return SecretSource(key=key, env=self.refresh_token_env, file=self.refresh_token_file)
 
@@ -188,6 +207,17 @@ class RulesSection(Section):
         return Rules(**self.model_dump(exclude={"backfill_from"}))
 
 
+class LimitsSection(Section):
+    """The most writes that each remote system gets: `gateway.sync.ceiling.Ceiling`."""
+
+    writes_per_hour: int = Field(default=_CEILING.per_hour, ge=1, le=1_000_000)
+    writes_per_day: int = Field(default=_CEILING.per_day, ge=1, le=10_000_000)
+
+    def to_ceiling(self) -> Ceiling:
+        """The same choices as the engine takes them."""
+        return Ceiling(self.writes_per_hour, self.writes_per_day)
+
+
 class LabelsSection(Section):
     """How RDVs are shown in calendars: `mappings.rdv_event.RdvLabels`."""
 
@@ -216,6 +246,7 @@ class Settings(Section):
     rdv_solidarites: RdvSolidaritesSection
     accounts: tuple[AccountSection, ...]
     rules: RulesSection = RulesSection()
+    limits: LimitsSection = LimitsSection()
     labels: LabelsSection = LabelsSection()
     aliases: tuple[AliasSection, ...] = ()
     notices: NoticesSection = NoticesSection()

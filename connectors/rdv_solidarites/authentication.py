@@ -79,8 +79,8 @@ class DeviseTokens:
 class OAuthBearer:
     """OAuth 2 bearer token (Doorkeeper), renewed with a refresh token (RFC 6749 section 6).
 
-    `refresh_token` is the one that a person's consent gave; later ones live in `store`. Another `refresh_token`
-    (a new consent) makes what is stored void.
+    `refresh_token` is the one that a consent elsewhere gave, or "": then that of the consent that `AuthorizationCode`
+    left in `store`. Later ones live in `store`. Another `refresh_token` (a new consent) makes what is stored void.
     """
 
     def __init__(self, client_id: str, client_secret: str, refresh_token: str, store: TokenStore, clock: Clock) -> None:
@@ -99,6 +99,8 @@ class OAuthBearer:
 
     def _refresh(self, endpoint: TokenEndpoint, known: Token | None) -> Token:
         refresh_token = (known.refresh_token if known else "") or self._first_refresh_token
+        if not refresh_token:
+            raise consent_missing()
         if refresh_token in self._refused:
             raise self._consent_needed()
         response = endpoint.post(
@@ -129,8 +131,18 @@ class OAuthBearer:
         return ITMustAct(
             "RDV-Solidarités refuses to renew the access that was consented to.",
             system=SYSTEM,
-            remedy="Consent again in a browser with the service account, and check the application's id and secret.",
+            remedy="Consent again with the service account: run `rdv-gateway rdvs login`; and check the application's "
+            "id and secret.",
         )
+
+
+def consent_missing() -> ITMustAct:
+    """Nobody consented yet, or the consent was forgotten."""
+    return ITMustAct(
+        "Nobody has consented yet to this access to RDV-Solidarités.",
+        system=SYSTEM,
+        remedy="Consent with the service account: run `rdv-gateway rdvs login`.",
+    )
 
 
 def _no_token(answer: Answer, what: str) -> ConnectorError:

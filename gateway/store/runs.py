@@ -25,6 +25,7 @@ _RUN = (
     run.c.set_aside,
     run.c.conflicts,
     run.c.unsettled,
+    run.c.waiting,
     run.c.problems,
     run.c.requests,
 )
@@ -38,7 +39,7 @@ def runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
 
 def start_run(connection: Connection, run_id: str, *, at: datetime, dry_run: bool) -> None:
     row: dict[str, object] = {"run_id": run_id, "started_at": at, "dry_run": dry_run}
-    counts = ("agents", "done", "held", "set_aside", "conflicts", "unsettled")
+    counts = ("agents", "done", "held", "set_aside", "conflicts", "unsettled", "waiting")
     connection.execute(insert(run), row | dict.fromkeys(counts, 0) | {"problems": "[]", "requests": "[]"})
 
 
@@ -54,6 +55,7 @@ def finish_run(connection: Connection, report: RunReport, *, at: datetime) -> No
             "set_aside": sum(len(one.set_aside) for one in agents),
             "conflicts": sum(len(one.conflicts) for one in agents),
             "unsettled": sum(one.unsettled for one in agents),
+            "waiting": sum(len(one.waiting) for one in agents),
             "problems": dump_problems(report.problems),
             "requests": dump_json(report.requests),
         },

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from gateway.store.columns import Identifier, Instant, WallClock
 from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
 
-REVISION = "0002"
+REVISION = "0003"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -345,6 +345,16 @@ run = Table(
     Column("unsettled", Integer, nullable=False),
     Column("problems", Text, nullable=False),  # JSON
     Column("requests", Text, nullable=False),  # JSON
+    Column("waiting", Integer, nullable=False, server_default="0"),
+)
+
+write_count = Table(
+    "write_count",
+    metadata,
+    _text("remote"),
+    Column("hour", Instant, nullable=False),  # the clock hour, by its beginning
+    Column("writes", Integer, nullable=False),
+    PrimaryKeyConstraint("remote", "hour"),
 )
 
 agent_run = Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 
 from gateway.keys import Keyring
 from gateway.store.schema import secret as table
@@ -16,6 +16,10 @@ def secret(connection: Connection, keys: Keyring, name: str) -> bytes | None:
 
 def put_secret(connection: Connection, keys: Keyring, name: str, data: bytes) -> None:
     upsert(connection, table, [{"name": name, "data": keys.encrypt(data, _context(name))}])
+
+
+def drop_secret(connection: Connection, name: str) -> None:
+    connection.execute(delete(table).where(table.c.name == name))
 
 
 def _context(name: str) -> str:

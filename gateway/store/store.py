@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from connectors.errors import OurBug
 from gateway.journal import log
-from gateway.store import agents, agreed, calendars, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, observed, runs, secret, work
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
@@ -31,6 +32,7 @@ from gateway.sync.values import (
     MatchedAgent,
     OpenIntent,
     PlanFigures,
+    Stop,
 )
 
 
@@ -167,6 +169,16 @@ class Store:
         """Digests of operations that a person approved and that are not done yet."""
         with self._database.read() as connection:
             return work.approvals(connection, agent_id)
+
+    def stop(self) -> Stop | None:
+        """What a person said to stop all writes; None: nobody did."""
+        with self._database.read() as connection:
+            return brakes.stop(connection)
+
+    def written(self, remote: str, *, now: datetime) -> dict[datetime, int]:
+        """How many writes a remote got, by clock hour, in the hours that count at `now`."""
+        with self._database.read() as connection:
+            return brakes.written(connection, remote, since=brakes.window_start(now))
 
     def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The last runs, newest first."""

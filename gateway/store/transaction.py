@@ -11,7 +11,7 @@ from connectors.errors import OurBug
 from connectors.records import Absence, Rdv
 from gateway.journal import log
 from gateway.keys import Keyring
-from gateway.store import agents, agreed, calendars, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, observed, runs, secret, work
 from gateway.store.values import CalendarState, OrganisationState, StoredWindow
 from gateway.sync.values import (
     AgentReport,
@@ -30,6 +30,7 @@ from gateway.sync.values import (
     Presence,
     RunReport,
     SeenEvent,
+    Stop,
     Suppression,
 )
 
@@ -200,6 +201,26 @@ class Transaction:
         """Record how it ended; erase the operation and its pre-image. Raises `OurBug` when the intent is not open."""
         work.close_intent(self._connection, intent_id, outcome)
 
+    def stop(self) -> Stop | None:
+        """The stop in force as this transaction sees it."""
+        return brakes.stop(self._connection)
+
+    def set_stop(self, given: Stop) -> None:
+        """Stop all writes, of this process and of every other, until it is lifted. Replaces an earlier one."""
+        brakes.set_stop(self._connection, given)
+
+    def lift_stop(self) -> bool:
+        """Let writes go on; False when nothing was stopped."""
+        return brakes.lift_stop(self._connection)
+
+    def written(self, remote: str, *, now: datetime) -> dict[datetime, int]:
+        """As `Store.written`."""
+        return brakes.written(self._connection, remote, since=brakes.window_start(now))
+
+    def count_write(self, remote: str, *, at: datetime) -> None:
+        """One more write to this remote, in the same transaction as its intent."""
+        brakes.count_write(self._connection, remote, at=at)
+
     def replace_holds(self, agent_id: int, held: Sequence[Held], *, run_id: str, at: datetime) -> None:
         """These are all the agent's holds now. One that was held already keeps its `since`."""
         work.replace_holds(self._connection, agent_id, held, run_id=run_id, at=at)
@@ -240,3 +261,6 @@ class Transaction:
     def put_secret(self, name: str, data: bytes) -> None:
         """Keep a secret under a name, encrypted."""
         secret.put_secret(self._connection, self._keys, name, data)
+
+    def drop_secret(self, name: str) -> None:
+        secret.drop_secret(self._connection, name)

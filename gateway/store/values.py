@@ -134,6 +134,7 @@ class RunRow:
     set_aside: int
     conflicts: int
     unsettled: int
+    waiting: int
     problems: tuple[Problem, ...]  # of the whole run
     requests: tuple[tuple[str, int], ...]
 

@@ -1,14 +1,19 @@
-"""One agent's part of a run: settle, plan, guard, apply, record. The unit of work, in one thread."""
+"""One agent's part of a run: settle, plan, guard, apply, record. The unit of work, in one thread.
+
+When a ceiling of writes may be reached, an agent writes its even share at once; the rest is handed back as
+`Unfinished`, and `resume` goes on with it when it is known what the whole fleet needs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.store.store import Store
 from gateway.sync.apply import Applier, Outcome
+from gateway.sync.ceiling import Ceiling, remote_of, split
 from gateway.sync.guard import GuardContext, guard, totals_of
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
@@ -31,6 +36,34 @@ from gateway.sync.values import (
 )
 
 
+@dataclass(slots=True)
+class _Progress:
+    """What became of an agent's operations so far. Mutable, owned by the one thread that works on this agent."""
+
+    done: list[Operation] = field(default_factory=list)
+    waiting: list[Operation] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    lost: int = 0
+    troubled: set[Side] = field(default_factory=set)  # in trouble itself: left alone for this run
+    full: set[str] = field(default_factory=set)  # remotes whose ceiling is reached
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An agent whose share of the writes is used. `rest`: what is left, in its order."""
+
+    agent: LinkedAgent
+    rest: tuple[Operation, ...]
+    plan: Plan
+    guarded: Guarded
+    settlement: Settlement
+    applier: Applier
+    ledger: Ledger
+    progress: _Progress
+    complete: bool
+
+
 @dataclass(frozen=True, slots=True)
 class AgentRunner:
     """Works on agents for one run. Safe to call for several agents at once."""
@@ -44,9 +77,11 @@ class AgentRunner:
     run_id: str
     started: datetime
     dry_run: bool
+    ceiling: Ceiling
+    shares: Mapping[str, int]  # by remote, what each agent may write at once
 
-    def work(self, agent: LinkedAgent, reading: RdvSolidaritesReading) -> AgentReport:
-        """Bring one agent as far as its plan and the guard allow."""
+    def work(self, agent: LinkedAgent, reading: RdvSolidaritesReading) -> AgentReport | Unfinished:
+        """Bring one agent as far as its plan, the guard and its share of the writes allow."""
         if agent.agent_id not in reading.visible_agents:
             return self.failed(agent, (_invisible(agent),))
         recorder = Recorder(self.store, self.accounts, self.observer, self.context, self.clock, self.run_id)
@@ -60,16 +95,43 @@ class AgentRunner:
         plan = make_plan(view, self.context)
         guarded = guard(plan, self._guard_context(agent, view))
         if self.dry_run:
-            return self._finish(agent, plan, guarded, (), settlement, complete=False)
+            return self._finish(agent, plan, guarded, _Progress(), settlement, complete=False)
         for change in plan.changes:
             recorder.changed(change)
         applier = Applier(
-            self.store, self.rdv_solidarites, self.accounts, self.observer, recorder, self.clock, self.run_id
+            self.store,
+            self.rdv_solidarites,
+            self.accounts,
+            self.observer,
+            recorder,
+            self.clock,
+            self.run_id,
+            self.ceiling,
         )
-        done, lost, problems = _apply_all(applier, ledger, guarded)
-        settlement = Settlement(settlement.open + lost, (*settlement.problems, *problems))
-        self._end_first_run(agent, guarded)
-        return self._finish(agent, plan, guarded, done, settlement, complete=reading.complete)
+        progress = _Progress()
+        at_once, rest = split(guarded.allowed, self.shares)
+        _apply_all(applier, ledger, at_once, progress)
+        unfinished = Unfinished(
+            agent, tuple(rest), plan, guarded, settlement, applier, ledger, progress, reading.complete
+        )
+        return unfinished if rest else self.resume(unfinished, {})
+
+    def resume(self, unfinished: Unfinished, granted: Mapping[str, int]) -> AgentReport:
+        """Write `granted` more by remote; what is left then waits for a later run."""
+        progress = unfinished.progress
+        now, later = split(unfinished.rest, granted)
+        _apply_all(unfinished.applier, unfinished.ledger, now, progress)
+        progress.waiting += [each for each in later if each.side not in progress.troubled]
+        if not progress.stopped:
+            self._end_first_run(unfinished.agent, unfinished.guarded)
+        return self._finish(
+            unfinished.agent,
+            unfinished.plan,
+            unfinished.guarded,
+            progress,
+            unfinished.settlement,
+            complete=unfinished.complete and not progress.waiting,
+        )
 
     def failed(self, agent: LinkedAgent, problems: tuple[Problem, ...]) -> AgentReport:
         """An agent of whom one side could not be read: nothing is decided, nothing is written, its holds stay."""
@@ -120,52 +182,57 @@ class AgentRunner:
         agent: LinkedAgent,
         plan: Plan,
         guarded: Guarded,
-        done: tuple[Operation, ...],
+        progress: _Progress,
         settlement: Settlement,
         *,
         complete: bool,
     ) -> AgentReport:
+        problems = (*settlement.problems, *progress.problems)
         report = AgentReport(
             agent_id=agent.agent_id,
             planned=guarded.allowed,
-            done=done,
+            done=tuple(progress.done),
             held=guarded.held,
+            waiting=tuple(progress.waiting),
             set_aside=plan.set_aside,
             conflicts=plan.conflicts,
-            problems=settlement.problems,
-            unsettled=settlement.open,
+            problems=problems,
+            unsettled=settlement.open + progress.lost,
             seconds=self._seconds(),
         )
         now = self.clock.now()
         with self.store.transaction() as tx:
             tx.replace_holds(agent.agent_id, guarded.held, run_id=self.run_id, at=now)
-            tx.save_agent_result(report, run_id=self.run_id, at=now, complete=complete and not settlement.problems)
+            tx.save_agent_result(report, run_id=self.run_id, at=now, complete=complete and not problems)
         return report
 
     def _seconds(self) -> float:
         return (self.clock.now() - self.started).total_seconds()
 
 
-def _apply_all(
-    applier: Applier, ledger: Ledger, guarded: Guarded
-) -> tuple[tuple[Operation, ...], int, tuple[Problem, ...]]:
-    """What was done, how many answers were lost, what went wrong. A side in trouble is left alone for this run."""
-    done: list[Operation] = []
-    problems: list[Problem] = []
-    stopped: set[Side] = set()
-    lost = 0
-    for operation in guarded.allowed:
-        if operation.side in stopped:
+def _apply_all(applier: Applier, ledger: Ledger, operations: Sequence[Operation], progress: _Progress) -> None:
+    """One by one, in their order. A side in trouble is left alone for this run; what may not be written now waits."""
+    for operation in operations:
+        remote = remote_of(operation)
+        if remote is not None and operation.side in progress.troubled:
+            continue
+        if remote is not None and (progress.stopped or remote in progress.full):
+            progress.waiting.append(operation)
             continue
         applied = applier.apply(ledger, operation)
         if applied.outcome is Outcome.DONE:
-            done.append(operation)
-        lost += applied.outcome is Outcome.UNKNOWN
+            progress.done.append(operation)
+        elif applied.outcome is Outcome.STOPPED:
+            progress.stopped = True
+            progress.waiting.append(operation)
+        elif applied.outcome is Outcome.CEILING:
+            progress.full.add(remote or "")
+            progress.waiting.append(operation)
+        progress.lost += applied.outcome is Outcome.UNKNOWN
         if applied.problem is not None:
-            problems.append(applied.problem)
+            progress.problems.append(applied.problem)
         if applied.stops_side:
-            stopped.add(operation.side)
-    return tuple(done), lost, tuple(problems)
+            progress.troubled.add(operation.side)
 
 
 def _invisible(agent: LinkedAgent) -> Problem:

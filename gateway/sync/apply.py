@@ -3,6 +3,9 @@ the remote write with its precondition, then the outcome.
 
 What a lost answer or a crash leaves open is settled by reading (`settle`), never by writing blindly. Absences have
 no precondition on the wire: each is re-read right before it is changed or removed.
+
+A stop that a person gave and the ceilings of writes are looked at in the transaction of the intent: once a stop is
+committed no further write is sent, and no write is sent that is not counted.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from connectors.errors import AnswerLost, BadItem, ConnectorError, Stale
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from connectors.records import Absence, AbsenceDraft, CalendarItem, EventDraft
 from gateway.store.store import Store
+from gateway.sync.ceiling import Ceiling, remote_of
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
@@ -30,6 +34,8 @@ class Outcome(StrEnum):
     DONE = "done"
     NOT_DONE = "not_done"  # certain: nothing was changed; the next plan decides again
     UNKNOWN = "unknown"  # its answer was lost: the intent stays open
+    CEILING = "ceiling"  # its remote gets no more writes for now: left to a later run
+    STOPPED = "stopped"  # a person stopped all writes: left to a later run
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +56,14 @@ class _Ready:
     before: bytes | None = field(default=None, repr=False)
 
 
+class _Braked(Exception):
+    """The write may not be sent now; nothing was."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        super().__init__(outcome)
+        self.outcome = outcome
+
+
 @dataclass(frozen=True, slots=True)
 class Applier:
     """Carries operations out for one run."""
@@ -61,6 +75,7 @@ class Applier:
     recorder: Recorder
     clock: Clock
     run_id: str
+    ceiling: Ceiling
 
     def apply(self, ledger: Ledger, operation: Operation) -> Applied:
         """Do one operation. Errors of the tree become a `Problem`; anything else is our bug and goes up."""
@@ -74,6 +89,8 @@ class Applier:
             if ready.send is not None:
                 intent = self._open(operation, ready.before)
                 result = replace(ready.send(), before=ready.before)
+        except _Braked as brake:
+            return Applied(brake.outcome)
         except AnswerLost as error:
             return Applied(Outcome.UNKNOWN, problem_of(error, operation.agent_id), stops_side=True)
         except Stale:
@@ -90,12 +107,18 @@ class Applier:
         return Applied(Outcome.DONE)
 
     def _open(self, operation: Operation, before: bytes | None) -> OpenIntent:
-        """From here on the write may have happened, whatever becomes of this process."""
+        """From here on the write may have happened, whatever becomes of this process. Raises `_Braked`."""
         highest = self.store.highest_absence_id()
+        remote = remote_of(operation)
+        now = self.clock.now()
         with self.store.transaction() as tx:
-            return tx.open_intent(
-                self.run_id, operation, highest_absence_id=highest, at=self.clock.now(), before=before
-            )
+            if tx.stop() is not None:
+                raise _Braked(Outcome.STOPPED)
+            if remote is not None:
+                if self.ceiling.left(tx.written(remote, now=now), now) == 0:
+                    raise _Braked(Outcome.CEILING)
+                tx.count_write(remote, at=now)
+            return tx.open_intent(self.run_id, operation, highest_absence_id=highest, at=now, before=before)
 
     def _close(self, intent: OpenIntent | None, outcome: str) -> None:
         if intent is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,12 +15,13 @@ import structlog
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.keys import Keyring
 from gateway.store.store import Store
-from gateway.sync.agent_run import AgentRunner
+from gateway.sync.agent_run import AgentRunner, Unfinished
+from gateway.sync.ceiling import RDV_SOLIDARITES, Ceiling, even_share, nearest_first
 from gateway.sync.fleet import Fleet, Steps
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
 from gateway.sync.planning import PlanContext
-from gateway.sync.values import AgentReport, AgentState, Rules, RunReport
+from gateway.sync.values import AgentReport, AgentState, LinkedAgent, Rules, RunReport
 from mappings.identity import Identity
 from mappings.rdv_event import RdvLabels
 
@@ -37,6 +39,7 @@ class EngineSettings:
     backfill_from: date | None = None
     far_interval: timedelta = timedelta(hours=6)
     threads_per_host: int = 4
+    ceiling: Ceiling = field(default_factory=Ceiling)
 
 
 class Engine:
@@ -85,11 +88,13 @@ class Engine:
         agents = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
         with self._store.transaction() as tx:
             tx.start_run(run_id, at=started, dry_run=dry_run)
-        runner = self._runner(run_id, started, dry_run=dry_run)
+        runner = self._runner(run_id, started, agents, dry_run=dry_run)
         steps = Steps(
             read_rdv_solidarites=partial(self._reader(run_id).read, frozenset(agent.agent_id for agent in active)),
             read_calendar=partial(self._calendars.read, run_id=run_id),
             work=runner.work,
+            grant=self._grant,
+            resume=runner.resume,
             failed=runner.failed,
         )
         fleet = Fleet(agents, self._accounts, steps, pools=self._pools, on_report=on_report)
@@ -104,6 +109,7 @@ class Engine:
             problems=problems,
             requests=tuple(sorted(requests.items())),
             dry_run=dry_run,
+            stop=self._store.stop(),
         )
         with self._store.transaction() as tx:
             tx.finish_run(report, at=finished)
@@ -114,7 +120,22 @@ class Engine:
         counts = {name: account.requests for name, account in self._accounts.items()}
         return {**counts, "rdv_solidarites": self._rdv_solidarites.requests}
 
-    def _runner(self, run_id: str, started: datetime, *, dry_run: bool) -> AgentRunner:
+    def _left(self, remote: str) -> int:
+        """How many more writes this remote gets in this clock hour."""
+        now = self._clock.now()
+        return self._settings.ceiling.left(self._store.written(remote, now=now), now)
+
+    def _grant(self, unfinished: tuple[Unfinished, ...]) -> Mapping[int, Mapping[str, int]]:
+        """What is left of each remote's writes, to the nearest dates of the whole fleet."""
+        left = {remote: self._left(remote) for remote in (RDV_SOLIDARITES, *self._accounts)}
+        return nearest_first({each.agent.agent_id: each.rest for each in unfinished}, left)
+
+    def _shares(self, agents: tuple[LinkedAgent, ...]) -> dict[str, int]:
+        """What each agent may write at once, by remote."""
+        sharing = Counter(agent.target.account for agent in agents) + Counter({RDV_SOLIDARITES: len(agents)})
+        return {remote: even_share(self._left(remote), count) for remote, count in sharing.items()}
+
+    def _runner(self, run_id: str, started: datetime, agents: tuple[LinkedAgent, ...], *, dry_run: bool) -> AgentRunner:
         return AgentRunner(
             store=self._store,
             rdv_solidarites=self._rdv_solidarites,
@@ -125,6 +146,8 @@ class Engine:
             run_id=run_id,
             started=started,
             dry_run=dry_run,
+            ceiling=self._settings.ceiling,
+            shares=self._shares(agents),
         )
 
     def _context(self, now: datetime) -> PlanContext:

@@ -2,7 +2,8 @@
 
 Observation of RDV-Solidarités and of every calendar account go on side by side; an agent is worked on as soon as
 its own calendars and RDV-Solidarités are read. Each server has its own few threads, so that one that hangs holds
-up its own agents alone.
+up its own agents alone. Agents whose work is unfinished, because there is a ceiling of writes, go on when everybody
+was worked on and it is known what the whole fleet needs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import structlog
 
 from connectors.errors import Addressee, ConnectorError
 from connectors.ports import CalendarAccount
+from gateway.sync.agent_run import Unfinished
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading, problem_of
 from gateway.sync.values import AgentReport, CalendarRef, LinkedAgent, Problem
 
@@ -28,11 +30,14 @@ _Arguments = ParamSpec("_Arguments")
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What a run does, as functions. `read_calendar` gets the mark that the look at the home gave."""
+    """What a run does, as functions. `read_calendar` gets the mark that the look at the home gave. `grant`: how many
+    more writes each unfinished agent gets, by agent and remote."""
 
     read_rdv_solidarites: Callable[[], RdvSolidaritesReading]
     read_calendar: Callable[[CalendarAccount, CalendarRef, str], object]
-    work: Callable[[LinkedAgent, RdvSolidaritesReading], AgentReport]
+    work: Callable[[LinkedAgent, RdvSolidaritesReading], AgentReport | Unfinished]
+    grant: Callable[[tuple[Unfinished, ...]], Mapping[int, Mapping[str, int]]]
+    resume: Callable[[Unfinished, Mapping[str, int]], AgentReport]
     failed: Callable[[LinkedAgent, tuple[Problem, ...]], AgentReport]
 
 
@@ -68,6 +73,7 @@ class Fleet:
             for ref in agent.calendars:
                 self._readers[ref].append(agent.agent_id)
         self._reports: dict[int, AgentReport] = {}
+        self._unfinished: dict[int, Unfinished] = {}
         self._finished = threading.Semaphore(0)
         self._fatal: BaseException | None = None
         self._pools: dict[str, Executor] = {}
@@ -89,6 +95,8 @@ class Fleet:
                 self._pools[self._host(name)].submit(self._safely, self._read_account, name, refs)
             for _ in self._agents:
                 self._finished.acquire()
+            if self._unfinished and self._fatal is None:
+                self._go_on()
         if self._fatal is not None:
             raise self._fatal
         error = self._reading.exception() if self._reading.done() else None
@@ -172,14 +180,41 @@ class Fleet:
             error = self._reading.exception()  # waits until RDV-Solidarités is read
             if error is not None:
                 problems = (_as_problem(error, None),)
+        worked: AgentReport | Unfinished
         if problems:
-            report = self._steps.failed(agent, problems)
+            worked = self._steps.failed(agent, problems)
         else:
             try:
-                report = self._steps.work(agent, self._reading.result())
+                worked = self._steps.work(agent, self._reading.result())
             except Exception as error:  # noqa: BLE001 - one agent's trouble never stops the others
-                report = self._steps.failed(agent, (_as_problem(error, agent_id),))
-        self._reports[agent_id] = report
+                worked = self._steps.failed(agent, (_as_problem(error, agent_id),))
+        if isinstance(worked, Unfinished):
+            self._unfinished[agent_id] = worked
+            self._finished.release()
+        else:
+            self._report(worked)
+
+    def _go_on(self) -> None:
+        """With what is unfinished, now that all of it is known."""
+        unfinished = tuple(self._unfinished[agent_id] for agent_id in sorted(self._unfinished))
+        granted = self._steps.grant(unfinished)
+        for each in unfinished:
+            agent_id = each.agent.agent_id
+            pool = self._pools[self._host(each.agent.target.account)]
+            pool.submit(self._safely, self._resume, each, granted.get(agent_id, {}))
+        for _ in unfinished:
+            self._finished.acquire()
+
+    def _resume(self, unfinished: Unfinished, granted: Mapping[str, int]) -> None:
+        try:
+            report = self._steps.resume(unfinished, granted)
+        except Exception as error:  # noqa: BLE001 - one agent's trouble never stops the others
+            agent = unfinished.agent
+            report = self._steps.failed(agent, (_as_problem(error, agent.agent_id),))
+        self._report(report)
+
+    def _report(self, report: AgentReport) -> None:
+        self._reports[report.agent_id] = report
         if self._on_report is not None:
             self._on_report(report)
         self._finished.release()

@@ -414,6 +414,18 @@ class PlanFigures:
     near_twins: int
 
 
+# --- brakes --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A person stopped all writes. `reason`: in their words, for their colleagues; "" if they gave none."""
+
+    at: datetime  # instant
+    by: str
+    reason: str = ""
+
+
 # --- outcome -------------------------------------------------------------------------------------------------
 
 
@@ -436,6 +448,9 @@ class AgentReport:
     planned: tuple[Operation, ...] = ()  # what the guard let through; done in a real run, only shown in a dry one
     done: tuple[Operation, ...] = ()
     held: tuple[Held, ...] = ()
+    waiting: tuple[
+        Operation, ...
+    ] = ()  # let through, and left to a later run: a ceiling is reached, or a stop is in force
     set_aside: tuple[SetAside, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     problems: tuple[Problem, ...] = ()
@@ -454,6 +469,7 @@ class RunReport:
     problems: tuple[Problem, ...] = ()  # of the whole run; each agent's own are in its report
     requests: tuple[tuple[str, int], ...] = ()
     dry_run: bool = False
+    stop: Stop | None = None  # in force when the run ended
 
 
 # --- journal -------------------------------------------------------------------------------------------------

@@ -78,6 +78,7 @@ class Departement:
         self.people: list[Person] = []
         self.rules: dict[str, Any] = {}
         self.labels: dict[str, Any] = {}
+        self.limits: dict[str, Any] = {}
         self.usager_fields: tuple[str, ...] = ()
         self.read_timeout = 20.0  # seconds after which an answer is given up, on both sides
         self._logins = logins
@@ -266,6 +267,7 @@ class Departement:
             "accounts": [self._account(person) for person in self.people],
             "rules": self.rules,
             "labels": self.labels,
+            "limits": self.limits,
         }
 
     def settings(self) -> Settings:

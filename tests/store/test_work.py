@@ -140,14 +140,15 @@ def test_a_run_is_kept_in_numbers(store: Store) -> None:
         set_aside=(SetAside(AGENT, "/a.ics", "unknown zone"),),
         conflicts=(Conflict(AGENT, ConflictKind.ORPHAN, "unknown"),),
         unsettled=1,
+        waiting=(operation(), operation(), operation()),
     )
     whole = RunReport("run-2", NOW, 2.0, (report, AgentReport(9)), (PROBLEM,), (("zimbra", 3), ("rdv_solidarites", 9)))
     with store.transaction() as tx:
         tx.start_run("run-1", at=NOW - timedelta(hours=1), dry_run=True)
         tx.start_run("run-2", at=NOW)
         tx.finish_run(whole, at=LATER)
-    killed = RunRow("run-1", NOW - timedelta(hours=1), None, True, 0, 0, 0, 0, 0, 0, (), ())
-    assert store.runs() == (RunRow("run-2", NOW, LATER, False, 2, 2, 1, 1, 1, 1, (PROBLEM,), whole.requests), killed)
+    killed = RunRow("run-1", NOW - timedelta(hours=1), None, True, 0, 0, 0, 0, 0, 0, 0, (), ())
+    assert store.runs() == (RunRow("run-2", NOW, LATER, False, 2, 2, 1, 1, 1, 1, 3, (PROBLEM,), whole.requests), killed)
     assert store.runs(1) == store.runs()[:1]
 
 
