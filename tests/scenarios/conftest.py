@@ -22,7 +22,10 @@ from tests.servers.radicale import RadicaleServer
 from tests.servers.xandikos import XandikosServer
 
 _USERS = {f"agent{number}": f"secret-{number}" for number in range(1, 1000)}
-_KINDS = {"radicale": RadicaleServer, "xandikos": XandikosServer}
+_KINDS: dict[str, type[RadicaleServer | XandikosServer]] = {
+    "radicale": RadicaleServer,
+    "xandikos": XandikosServer,
+}
 
 Servers = Callable[[str], CalendarServer]
 New = Callable[[Clock], Departement]
@@ -61,7 +64,9 @@ def calendar_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve
 
         def server(name: str) -> CalendarServer:
             if name not in running:
-                running[name] = stack.enter_context(_KINDS[name](_USERS, tmp_path_factory.mktemp(name)))
+                made: RadicaleServer | XandikosServer = _KINDS[name](_USERS, tmp_path_factory.mktemp(name))
+                stack.enter_context(made)
+                running[name] = made
             return running[name]
 
         yield server

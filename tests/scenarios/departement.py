@@ -139,7 +139,7 @@ class Departement:
         self, start: datetime, *agents: Person, organisation: int = NORD, service: int = PMI, **details: Any
     ) -> int:
         """An RDV of half an hour, with the one usager."""
-        given = {
+        given: dict[str, Any] = {
             "organisation_id": organisation,
             "motif_id": motif(organisation, service),
             "lieu_id": organisation,
@@ -157,7 +157,12 @@ class Departement:
 
     def absence(self, agent: Person, title: str, start: datetime, end: datetime, **details: Any) -> int:
         """An absence that somebody types in RDV-Solidarités."""
-        times = {"first_day": start.date(), "start_time": start.time(), "end_day": end.date(), "end_time": end.time()}
+        times: dict[str, Any] = {
+            "first_day": start.date(),
+            "start_time": start.time(),
+            "end_day": end.date(),
+            "end_time": end.time(),
+        }
         return self.state.absences.create(agent.id, title=title, **times, **details)
 
     def move_absence(self, absence_id: int, start: datetime, end: datetime) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from gateway import logs
 from gateway.clock import SystemClock
 from gateway.sandbox.server import Sandbox
 from gateway.sync.values import AgentReport
@@ -119,6 +120,7 @@ def _seconds_of(departement: Departement, healthy: list[int], *, everybody: bool
 
 
 def main() -> None:
+    logs.configure()
     users = {f"agent{number}": f"secret-{number}" for number in range(1, AGENTS + 1)}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -27,6 +27,8 @@ _QUERY = (
 _names = itertools.count(1)
 
 Interval = tuple[datetime, datetime]
+Vevent = Any
+"""An `icalendar.Event`: its properties are typed as unions of all that a property may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class Person:
         return href
 
     def moves(self, href: str, start: date, end: date) -> None:
-        def move(event: Event) -> None:
+        def move(event: Vevent) -> None:
             _set(event, "dtstart", self._zoned(start))
             _set(event, "dtend", self._zoned(end))
 
@@ -85,7 +87,7 @@ class Person:
     def writes(self, href: str, **properties: object) -> None:
         """Sets properties, e.g. `location="…"`."""
 
-        def write(event: Event) -> None:
+        def write(event: Vevent) -> None:
             for name, value in properties.items():
                 _set(event, name, value)
 
@@ -112,7 +114,7 @@ class Person:
     def adds_occurrence(self, href: str, start: datetime) -> None:
         self.edits(href, lambda event: event.add("rdate", self._zoned(start)))
 
-    def edits(self, href: str, change: Callable[[Event], Any]) -> None:
+    def edits(self, href: str, change: Callable[[Vevent], Any]) -> None:
         """Changes the event (of a series: its master)."""
         self._rewrites(href, lambda calendar: change(calendar.walk("VEVENT")[0]))
 
@@ -139,11 +141,11 @@ class Person:
         """One file, byte for byte."""
         return self._dav.get(href).raise_for_status().content
 
-    def event(self, href: str) -> Event:
+    def event(self, href: str) -> Vevent:
         """The first event of a file."""
         return Calendar.from_ical(self.file(href)).walk("VEVENT")[0]
 
-    def ours(self) -> dict[str, Event]:
+    def ours(self) -> dict[str, Vevent]:
         """What the gateway wrote into the calendar, by address."""
         marked = {href: text for href, (_, text) in self.files_by_href().items() if _MARKER in text}
         return {href: Calendar.from_ical(text).walk("VEVENT")[0] for href, text in marked.items()}
@@ -190,7 +192,7 @@ class Person:
         self._dav.put(href, content=body, headers=headers | kind).raise_for_status()
 
 
-def _set(event: Event, name: str, value: object) -> None:
+def _set(event: Vevent, name: str, value: object) -> None:
     event.pop(name, None)
     event.add(name, value)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ _READ_TIMEOUT = 0.5
 _LATE = _READ_TIMEOUT + 0.3
 
 # What the double does with a request: (kind, its details). All but the last two leave the caller without an answer.
-_PHASES = {
+_PHASES: dict[str, tuple[str, dict[str, Any]]] = {
     "before": ("cut_before", {}),
     "hung": ("hang", {"seconds": _LATE}),
     "committed_unanswered": ("cut_after", {}),

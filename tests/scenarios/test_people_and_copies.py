@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from icalendar import Alarm, Event
+from icalendar import Alarm
 
 from connectors.records import Classification
 from tests.scenarios.departement import Departement, conflicts
-from tests.scenarios.person import Person, Shown, hours
+from tests.scenarios.person import Person, Shown, Vevent, hours
 
 
 def _copy(departement: Departement, agent: Person) -> str:
@@ -21,7 +21,7 @@ def test_time_and_place_of_a_copy_are_put_back_and_what_is_theirs_is_kept(
 ) -> None:
     href = _copy(departement, agent)
 
-    def personalise(event: Event) -> None:
+    def personalise(event: Vevent) -> None:
         alarm = Alarm()
         alarm.add("action", "DISPLAY")
         alarm.add("description", "Rappel")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from icalendar import Event
 
 from tests.scenarios.departement import REUNION, Departement
-from tests.scenarios.person import Person, Shown, hours
+from tests.scenarios.person import Person, Shown, Vevent, hours
 from tests.scenarios.small_departement import NORD, SAINT_DENIS, SOCIAL
 
 
@@ -132,6 +131,6 @@ def test_a_copy_that_a_person_duplicates_blocks_as_an_event_of_their_own(
     assert agent.blocks() == [hours(departement.at(1, 9), 0.5)]
 
 
-def _of_title(agent: Person, title: str) -> Event:
+def _of_title(agent: Person, title: str) -> Vevent:
     (found,) = [event for event in agent.ours().values() if event["SUMMARY"] == title]
     return found
