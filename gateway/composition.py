@@ -6,10 +6,15 @@ they opened, in reverse order.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import resource
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from urllib.parse import urlsplit
 from uuid import uuid4
+
+import httpx2
 
 from connectors.caldav import CalDavAccount, CalDavSettings
 from connectors.caldav.settings import PROFILES
@@ -23,6 +28,7 @@ from connectors.rdv_solidarites import (
     RdvSolidaritesClient,
     TokenStore,
 )
+from gateway.agents.accounts import AccountBook, Aliases, Credential, filled, read_credentials
 from gateway.clock import SystemClock
 from gateway.keys import Keyring, load_keys
 from gateway.settings import AccountSection, RdvSolidaritesSection, Settings
@@ -42,9 +48,10 @@ class Application:
     settings: Settings
     store: Store
     rdv_solidarites: RdvSolidarites
-    accounts: Mapping[str, CalendarAccount]
+    accounts: AccountBook
     engine: Engine
     clock: Clock
+    keys: Keyring
 
 
 class StoredToken:
@@ -84,10 +91,8 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         store = _store(settings, keys, stack)
         rdv_solidarites = rdv_solidarites_client(settings, store, clock)
         stack.callback(rdv_solidarites.close)
-        accounts: dict[str, CalendarAccount] = {}
-        for section in settings.accounts:
-            accounts[section.name] = calendar_account(settings, section, clock)
-            stack.callback(accounts[section.name].close)
+        accounts = account_book(settings, clock)
+        stack.callback(accounts.close)
         engine = Engine(
             store=store,
             rdv_solidarites=rdv_solidarites,
@@ -97,7 +102,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
             clock=clock,
             new_id=lambda: uuid4().hex,
         )
-        yield Application(settings, store, rdv_solidarites, accounts, engine, clock)
+        yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys)
 
 
 def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock) -> RdvSolidarites:
@@ -123,8 +128,77 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
     )
 
 
+def account_book(settings: Settings, clock: Clock) -> AccountBook:
+    """Every account of the configuration, and the parts of those that serve many agents. Reaches nothing.
+
+    Raises `SettingsError` when a secret is missing or a credentials file cannot be used.
+    """
+    whole: dict[str, CalendarAccount] = {}
+    makers: dict[str, Callable[[str], CalendarAccount]] = {}
+    aliases = Aliases.of(settings)
+    for section in settings.accounts:
+        if section.credentials_file is not None:
+            credentials = read_credentials(section.credentials_file, section.name)
+            _make_room_for_sockets(len(credentials))
+            makers[section.name] = partial(_own_account, settings, section, clock, aliases, credentials)
+        else:
+            base = _service_account(settings, section, clock)
+            whole[section.name] = base
+            makers[section.name] = partial(_at_home, section, aliases, base)
+    return AccountBook(whole, makers, sharing=whole)
+
+
 def calendar_account(settings: Settings, section: AccountSection, clock: Clock) -> CalendarAccount:
     """The account that the section describes. Raises `SettingsError` for a profile that there is not."""
+    return _service_account(settings, section, clock)
+
+
+def _service_account(settings: Settings, section: AccountSection, clock: Clock) -> CalDavAccount:
+    password = section.password.read().get_secret_value()
+    url, home = section.url, section.home
+    if section.is_template:
+        url, home = str(httpx2.URL(section.url).join("/")), None
+    return _caldav_account(settings, section, clock, Credential(section.username, password, url), home)
+
+
+def _at_home(section: AccountSection, aliases: Aliases, base: CalDavAccount, part: str) -> CalendarAccount:
+    """An agent's part of a service account. Raises `LookupError`."""
+    if part.startswith("/"):
+        return base.at_home(part)
+    if not section.is_template:
+        raise LookupError(part)
+    login = aliases.logins.get(part, part.partition("@")[0])
+    return base.at_home(filled(section.home or urlsplit(section.url).path, part, login))
+
+
+def _own_account(  # noqa: PLR0917 - all but the last are bound where the book is made
+    settings: Settings,
+    section: AccountSection,
+    clock: Clock,
+    aliases: Aliases,
+    credentials: Mapping[str, Credential],
+    part: str,
+) -> CalendarAccount:
+    """An agent's own account. Raises `LookupError`."""
+    own = credentials[part]
+    login = aliases.logins.get(part, own.username)
+    home = filled(section.home, part, login) if section.home else None
+    url = filled(own.url or section.url, part, login)
+    return _caldav_account(settings, section, clock, Credential(own.username, own.password, url), home)
+
+
+def _make_room_for_sockets(accounts: int) -> None:
+    """Each account keeps connections of its own, and many systems let a process have no more than 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 256 + 4 * accounts
+    most = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+    if soft != resource.RLIM_INFINITY and most > soft:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def _caldav_account(
+    settings: Settings, section: AccountSection, clock: Clock, credential: Credential, home: str | None
+) -> CalDavAccount:
     profile = PROFILES.get(section.profile)
     if profile is None:
         known = ", ".join(PROFILES)
@@ -133,10 +207,10 @@ def calendar_account(settings: Settings, section: AccountSection, clock: Clock) 
     return CalDavAccount(
         CalDavSettings(
             name=section.name,
-            url=section.url,
-            username=section.username,
-            password=section.password.read().get_secret_value(),
-            home=section.home,
+            url=credential.url,
+            username=credential.username,
+            password=credential.password,
+            home=home,
             profile=profile,
             owned_by_it=section.belongs_to == "it",
             owner_addresses=section.owner_addresses,

@@ -13,7 +13,9 @@ from datetime import datetime
 from html import escape
 from urllib.parse import urlsplit
 
-from connectors.caldav.dav_xml import CALDAV, CALENDARSERVER, DAV, Multistatus, NotXml, Row, parse_multistatus
+from lxml import etree
+
+from connectors.caldav.dav_xml import CALDAV, CALENDARSERVER, DAV
 from connectors.caldav.faults import Answer, failure
 from connectors.caldav.paths import decoded
 from connectors.caldav.polling import Polling
@@ -47,12 +49,12 @@ class PrincipalSearch:
         for collection in self._collections():
             for body in _searches(email):
                 answer = self.polling.send("REPORT", collection, body=body, depth="0")
-                page = _page(answer)
-                if page is None:
+                found = _principals(answer)
+                if found is None:
                     self._refuse(answer)
                     continue
                 answered = True
-                homes = [home for row in page.rows if _has(row, email) for home in self._homes(row)]
+                homes = [home for principal in found if _has(principal, email) for home in self._homes(principal)]
                 if homes:
                     return tuple(dict.fromkeys(homes))
         if answered:
@@ -67,15 +69,15 @@ class PrincipalSearch:
         """Where principals are searched (RFC 3744 section 5.8); where the account begins if the server does not say."""
         start = decoded(self.settings.url.partition("?")[0]) or "/"
         answer = self.polling.send("PROPFIND", start, body=_propfind(_COLLECTIONS), depth="0")
-        page = _page(answer)
-        if page is None:
+        rows = _principals(answer)
+        if rows is None:
             raise self._failure(answer)
-        found = [decoded(href) for row in page.rows for href in _texts(row, _COLLECTIONS, f"{DAV}href")]
+        found = [decoded(href) for row in rows for href in _texts(row, _COLLECTIONS, f"{DAV}href")]
         return tuple(dict.fromkeys(found))[:_MOST_COLLECTIONS] or (start,)
 
-    def _homes(self, row: Row) -> Iterator[str]:
+    def _homes(self, principal: _Properties) -> Iterator[str]:
         own = urlsplit(self.settings.url).hostname
-        for href in _texts(row, _HOME, f"{DAV}href"):
+        for href in _texts(principal, _HOME, f"{DAV}href"):
             host = urlsplit(href).hostname
             if host not in (None, own):
                 raise ITMustAct(
@@ -109,29 +111,45 @@ def _searches(email: str) -> Iterator[bytes]:
     )
 
 
-def _has(row: Row, email: str) -> bool:
+_Properties = dict[str, etree._Element]
+"""The properties of one principal that were given, by name."""
+
+
+def _has(principal: _Properties, email: str) -> bool:
     """Whether this principal says that it has exactly this address."""
-    wanted = email.strip().casefold()
-    addresses = {
-        text.strip().casefold().removeprefix("mailto:")
-        for name, tag in ((_ADDRESSES, f"{DAV}href"), (_EMAILS, f"{CALENDARSERVER}email-address"))
-        for text in _texts(row, name, tag)
-    }
-    return wanted in addresses | {row.text(_SABRE_EMAIL).strip().casefold()}
+    addresses = (
+        *_texts(principal, _ADDRESSES, f"{DAV}href"),
+        *_texts(principal, _EMAILS, f"{CALENDARSERVER}email-address"),
+        *_texts(principal, _SABRE_EMAIL, _SABRE_EMAIL),
+    )
+    return email.strip().casefold() in {address.casefold().removeprefix("mailto:") for address in addresses}
 
 
-def _texts(row: Row, name: str, tag: str) -> list[str]:
-    element = row.properties.get(name)
+def _texts(principal: _Properties, name: str, tag: str) -> list[str]:
+    """The texts of these elements in a property, itself included."""
+    element = principal.get(name)
     return [] if element is None else [each.text.strip() for each in element.iter(tag) if each.text]
 
 
-def _page(answer: Answer) -> Multistatus | None:
+def _principals(answer: Answer) -> list[_Properties] | None:
+    """The rows of a multistatus; None for any other answer."""
     if answer.status != 207:
         return None
     try:
-        return parse_multistatus(answer.body)
-    except NotXml:
+        root = etree.fromstring(answer.body, etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False))
+    except etree.XMLSyntaxError:
         return None
+    if root.tag != f"{DAV}multistatus":
+        return None
+    return [
+        {
+            str(element.tag): element
+            for propstat in response.iterfind(f"{DAV}propstat")
+            if " 200 " in f"{propstat.findtext(f'{DAV}status')} "
+            for element in propstat.iterfind(f"{DAV}prop/*")
+        }
+        for response in root.iterfind(f"{DAV}response")
+    ]
 
 
 _PREFIXES = {DAV: "D", CALDAV: "C", CALENDARSERVER: "S", "{http://sabredav.org/ns}": "B"}

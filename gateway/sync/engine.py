@@ -100,14 +100,15 @@ class Engine:
         fleet = Fleet(agents, self._accounts, steps, pools=self._pools, on_report=on_report)
         reports, problems = fleet.run() if agents else ((), ())
         finished = self._clock.now()
-        requests = {name: count - requests_before[name] for name, count in self._requests().items()}
+        requests = Counter(self._requests())
+        requests.subtract(requests_before)
         report = RunReport(
             run_id=run_id,
             started_at=started,
             seconds=(finished - started).total_seconds(),
             agents=reports,
             problems=problems,
-            requests=tuple(sorted(requests.items())),
+            requests=tuple(sorted((name, requests[name]) for name in requests)),
             dry_run=dry_run,
             stop=self._store.stop(),
         )
@@ -116,9 +117,12 @@ class Engine:
         _LOG.info("run finished", run_id=run_id, agents=len(reports), seconds=report.seconds, dry_run=dry_run)
         return report
 
-    def _requests(self) -> dict[str, int]:
-        counts = {name: account.requests for name, account in self._accounts.items()}
-        return {**counts, "rdv_solidarites": self._rdv_solidarites.requests}
+    def _requests(self) -> Counter[str]:
+        """By section of the configuration: the parts of one that serves many agents are counted together."""
+        counts = Counter({"rdv_solidarites": self._rdv_solidarites.requests})
+        for name, account in self._accounts.items():
+            counts[name.partition("/")[0]] += account.requests
+        return counts
 
     def _left(self, remote: str) -> int:
         """How many more writes this remote gets in this clock hour."""
