@@ -5,15 +5,19 @@ asks for it. Both go through the same `connectors.network.Network`.
 from __future__ import annotations
 
 import base64
+import errno
 import logging
 import ssl
 from collections.abc import Mapping
+from http.client import HTTPException
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPSConnection
 
 from connectors.errors import ITMustAct
 from connectors.hosts import is_loopback
@@ -141,6 +145,32 @@ def requests_session(network: Network, *, system: str, adapter: NetworkAdapter |
     return session
 
 
+class _Connection(HTTPSConnection):
+    """Keeps what urllib3 would lose: why a connection ended."""
+
+    def connect(self) -> None:
+        try:
+            super().connect()
+        except (HTTPException, ConnectionError, TimeoutError):
+            # An open connection counts as one to the server: closed, urllib3 says that the proxy is what failed.
+            self.close()
+            raise
+
+    def send(self, data: Any) -> None:
+        try:
+            super().send(data)
+        except ssl.SSLEOFError as error:
+            # The server hung up. After this error, urllib3 still reads its last words.
+            raise BrokenPipeError(errno.EPIPE, "The server hung up.") from error
+
+
+class _Pool(HTTPSConnectionPool):
+    ConnectionCls = _Connection
+
+
+_POOLS = {"http": HTTPConnectionPool, "https": _Pool}
+
+
 class NetworkAdapter(HTTPAdapter):
     """Goes through the network as configured, whatever a library passes as proxies, `verify` or `cert`."""
 
@@ -151,9 +181,12 @@ class NetworkAdapter(HTTPAdapter):
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **options)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._tls, proxy_ssl_context=self._tls, **options)
+        manager = super().proxy_manager_for(proxy, ssl_context=self._tls, proxy_ssl_context=self._tls, **options)
+        manager.pool_classes_by_scheme = _POOLS
+        return manager
 
     def proxy_headers(self, _proxy: str) -> dict[str, str]:
         """Kept out of the proxy's address, which error messages repeat."""

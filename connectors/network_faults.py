@@ -14,6 +14,7 @@ from enum import Enum, auto
 
 import httpx2
 import requests
+from urllib3.exceptions import ReadTimeoutError
 
 from connectors.errors import ConnectorError, ITMustAct, RetryLater
 from connectors.network import Network
@@ -163,7 +164,7 @@ def _proxy_trouble(error: BaseException, chain: list[BaseException]) -> Recognis
     reached = isinstance(error, ProxyFailure) and not isinstance(
         error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout
     )
-    reached = reached or any(type(each).__name__ in ("ReadTimeoutError", "RemoteDisconnected") for each in chain)
+    reached = reached or any(isinstance(each, ReadTimeoutError | ConnectionResetError) for each in chain)
     cause = next((each for each in reversed(chain) if isinstance(each, OSError)), error)
     return Recognised(Trouble.PROXY_FAILS if reached else Trouble.PROXY_UNREACHABLE, type(cause).__name__)
 
