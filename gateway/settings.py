@@ -27,8 +27,9 @@ from connectors.allowed_hosts import host_and_port, patterns_of
 from connectors.hosts import HostPattern, is_loopback
 from connectors.records import Classification, UsagerFields
 from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
+from gateway.settings_database import DatabasePlace
 from gateway.settings_network import NetworkSection
-from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, one_source
+from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_most_one_source, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.sync.ceiling import Ceiling
 from gateway.sync.values import Rules
@@ -96,9 +97,26 @@ Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 class GatewaySection(Section):
     """The gateway's own files and pace."""
 
-    database: FilePath = Path("rdv-gateway.sqlite3")
+    database: DatabasePlace = Path("rdv-gateway.sqlite3")
+    database_password_env: str | None = None
+    database_password_file: FilePath | None = None
     keys: FilePath = Path("rdv-gateway.keys")
     threads_per_host: int = Field(default=4, ge=1, le=32)
+
+    @model_validator(mode="after")
+    def _password(self) -> Self:
+        at_most_one_source("database_password", self.database_password_env, self.database_password_file)
+        if self.database_password is not None and isinstance(self.database, Path):
+            raise ValueError("database_password is for a PostgreSQL database, and database is a file")
+        return self
+
+    @property
+    def database_password(self) -> SecretSource | None:
+        """None: the server asks for none, or the driver finds it by itself (`~/.pgpass`)."""
+        if self.database_password_env is None and self.database_password_file is None:
+            return None
+        key = "gateway.database_password"
+        return SecretSource(key=key, env=self.database_password_env, file=self.database_password_file)
 
 
 class OAuthSection(Section):

@@ -11,12 +11,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, Va
 from gateway.settings_problems import SettingsError
 
 
-def _in_directory(value: Path, info: ValidationInfo) -> Path:
+def in_directory(value: Path, info: ValidationInfo) -> Path:
     directory: Path = (info.context or {}).get("directory", Path())
     return directory / value.expanduser()
 
 
-FilePath = Annotated[Path, AfterValidator(_in_directory)]
+FilePath = Annotated[Path, AfterValidator(in_directory)]
 Seconds = Annotated[float, Field(gt=0, le=600)]
 
 

@@ -14,12 +14,11 @@ from gateway.store.database import sync_lock, upgrade
 def run(config: Path, *, as_json: bool) -> Exit:
     """Upgrade while nobody syncs."""
     settings = load(config)
-    path = settings.gateway.database
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with sync_lock(path):
-        upgrade(database_url(settings))
+    url, shown = database_url(settings), str(settings.gateway.database)
+    with sync_lock(url):
+        upgrade(url)
     if as_json:
-        print_json({"database": str(path), "current": True})
+        print_json({"database": shown, "current": True})
     else:
-        results().print(f"{path} is up to date.")
+        results().print(f"{shown} is up to date.")
     return Exit.FINE

@@ -12,6 +12,7 @@ from connectors.errors import ConnectorError, OurBug, RetryLater
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import messages, print_json
 from gateway.settings_problems import SettingsError
+from gateway.store.problems import Unreachable
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def _told(error: Exception) -> tuple[Exit, list[str], str]:
         return Exit.USAGE, [prefix + problem for problem in error.problems], ""
     if isinstance(error, ConnectorError) and not isinstance(error, OurBug):
         code = Exit.REMOTE
-        if error.system in _OF_THIS_MACHINE:
+        if error.system in _OF_THIS_MACHINE and not isinstance(error, Unreachable):
             code = Exit.BUSY if isinstance(error, RetryLater) else Exit.USAGE
         return code, [f"{error.system}: {error}"], error.remedy
     if isinstance(error, OSError) and error.filename is not None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from gateway.cli.exits import UserError
 from gateway.composition import Application, opened, opened_store
 from gateway.settings import Settings, load
-from gateway.store.database import sync_lock
 from gateway.store.store import Store
 
 
@@ -31,8 +30,7 @@ def remote(config: Path) -> Iterator[Application]:
 @contextmanager
 def syncing(config: Path) -> Iterator[Application]:
     """Everything, as the one process that syncs on this database. Raises `AnotherSync`."""
-    settings = load(config)
-    with sync_lock(settings.gateway.database), opened(settings) as application:
+    with opened(load(config)) as application, application.store.sync_lock():
         yield application
 
 

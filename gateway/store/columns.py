@@ -1,14 +1,37 @@
-"""Column types that keep the two kinds of datetime apart, on any database."""
+"""Column types that keep the same values on any database, and the two kinds of datetime apart."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, DateTime, Dialect, Integer
+from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator
 
 Identifier = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER numbers itself in SQLite
 """Ids of RDV-Solidarités (64 bits) and our own."""
+
+_ESCAPE, _NUL = "\x1b", "\x00"
+
+
+class AnyText(TypeDecorator[str]):
+    """Any text, ordered by code point.
+
+    PostgreSQL's text holds no U+0000, which a UID in a calendar may, so that it is kept as an escape; and its order
+    would depend on the server's locale, which changes with the system beneath.
+    """
+
+    impl = Text().with_variant(Text(collation="C"), "postgresql")
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - signature
+        if value is None or (_ESCAPE not in value and _NUL not in value):
+            return value
+        return value.replace(_ESCAPE, _ESCAPE + "1").replace(_NUL, _ESCAPE + "0")
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - signature
+        if value is None or _ESCAPE not in value:
+            return value
+        return value.replace(_ESCAPE + "0", _NUL).replace(_ESCAPE + "1", _ESCAPE)
 
 
 class Instant(TypeDecorator[datetime]):

@@ -20,12 +20,11 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
 
-from gateway.store.columns import Identifier, Instant, WallClock
+from gateway.store.columns import AnyText, Identifier, Instant, WallClock
 from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
 
 REVISION = "0003"
@@ -48,7 +47,7 @@ def _one_of(column: str, values: type[StrEnum]) -> CheckConstraint:
 
 
 def _text(name: str) -> Column[str]:
-    return Column(name, Text, nullable=False)
+    return Column(name, AnyText, nullable=False)
 
 
 def _agent(*, on_delete: str | None = None) -> Column[int]:
@@ -58,14 +57,14 @@ def _agent(*, on_delete: str | None = None) -> Column[int]:
 meta = Table(
     "meta",
     metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
+    Column("name", AnyText, primary_key=True),
+    Column("value", AnyText, nullable=False),
 )
 
 secret = Table(
     "secret",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", AnyText, primary_key=True),
     Column("data", LargeBinary, nullable=False),
 )
 
@@ -75,10 +74,10 @@ linked_agent = Table(
     "linked_agent",
     metadata,
     Column("agent_id", Identifier, primary_key=True, autoincrement=False),
-    Column("zone", Text, nullable=False),
-    Column("target_account", Text, nullable=False),
-    Column("target_calendar", Text, nullable=False),
-    Column("state", Text, nullable=False),
+    Column("zone", AnyText, nullable=False),
+    Column("target_account", AnyText, nullable=False),
+    Column("target_calendar", AnyText, nullable=False),
+    Column("state", AnyText, nullable=False),
     Column("first_run_approved", Boolean, nullable=False),
     Column("wave", Integer),
     _one_of("state", AgentState),
@@ -89,8 +88,8 @@ linked_agent_source = Table(
     metadata,
     _agent(on_delete="CASCADE"),
     Column("position", Integer, nullable=False),
-    Column("account", Text, nullable=False),
-    Column("calendar", Text, nullable=False),
+    Column("account", AnyText, nullable=False),
+    Column("calendar", AnyText, nullable=False),
     PrimaryKeyConstraint("agent_id", "position"),
     UniqueConstraint("agent_id", "account", "calendar"),
 )
@@ -99,10 +98,10 @@ matched_agent = Table(
     "matched_agent",
     metadata,
     Column("agent_id", Identifier, primary_key=True, autoincrement=False),
-    Column("account", Text, nullable=False),
-    Column("sources", Text, nullable=False),  # JSON
-    Column("target", Text, nullable=False),  # "": the account's only calendar
-    Column("zone", Text, nullable=False),  # "": that of the agent's organisations
+    Column("account", AnyText, nullable=False),
+    Column("sources", AnyText, nullable=False),  # JSON
+    Column("target", AnyText, nullable=False),  # "": the account's only calendar
+    Column("zone", AnyText, nullable=False),  # "": that of the agent's organisations
     Column("wave", Integer),
 )
 
@@ -112,10 +111,10 @@ calendar_state = Table(
     "calendar_state",
     metadata,
     Column("id", Identifier, primary_key=True),
-    Column("account", Text, nullable=False),
-    Column("calendar", Text, nullable=False),
-    Column("cursor", Text),
-    Column("mark", Text, nullable=False),
+    Column("account", AnyText, nullable=False),
+    Column("calendar", AnyText, nullable=False),
+    Column("cursor", AnyText),
+    Column("mark", AnyText, nullable=False),
     Column("read_at", Instant, nullable=False),
     UniqueConstraint("account", "calendar"),
 )
@@ -124,13 +123,13 @@ observed_event = Table(
     "observed_event",
     metadata,
     Column("calendar_id", Identifier, ForeignKey("calendar_state.id", ondelete="CASCADE"), nullable=False),
-    Column("href", Text, nullable=False),
-    Column("version", Text, nullable=False),
-    Column("raw_digest", Text, nullable=False),
-    Column("uid", Text, nullable=False),
-    Column("marker", Text),
+    Column("href", AnyText, nullable=False),
+    Column("version", AnyText, nullable=False),
+    Column("raw_digest", AnyText, nullable=False),
+    Column("uid", AnyText, nullable=False),
+    Column("marker", AnyText),
     Column("native", Boolean, nullable=False),
-    Column("times", Text),
+    Column("times", AnyText),
     _text("set_aside"),
     _text("owned_digest"),
     _text("times_digest"),
@@ -144,8 +143,8 @@ organisation_state = Table(
     "organisation_state",
     metadata,
     Column("id", Identifier, primary_key=True, autoincrement=False),
-    Column("name", Text, nullable=False),
-    Column("agent_ids", Text, nullable=False),  # JSON, ascending
+    Column("name", AnyText, nullable=False),
+    Column("agent_ids", AnyText, nullable=False),  # JSON, ascending
     Column("agents_epoch", Integer, nullable=False),
 )
 
@@ -167,11 +166,11 @@ observed_rdv = Table(
     Column("organisation_id", Identifier, nullable=False, index=True),
     Column("starts_at_server", Instant, nullable=False),
     Column("service_id", Identifier),
-    Column("presence", Text, nullable=False),
+    Column("presence", AnyText, nullable=False),
     _text("missing_because"),
     Column("missing_readings", Integer, nullable=False),
     Column("agents_epoch", Integer, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("digest", AnyText, nullable=False),
     Column("read_at", Instant, nullable=False),  # of the reading that brought this content
     Column("content", LargeBinary, nullable=False),  # the whole record
     _one_of("presence", Presence),
@@ -194,10 +193,10 @@ observed_absence = Table(
     Column("agent_id", Identifier, nullable=False, index=True),
     Column("starts_at", WallClock, nullable=False),
     Column("ends_at", WallClock, nullable=False),
-    Column("rrule", Text),
-    Column("title_digest", Text, nullable=False),
+    Column("rrule", AnyText),
+    Column("title_digest", AnyText, nullable=False),
     Column("title", LargeBinary, nullable=False),
-    Column("presence", Text, nullable=False),
+    Column("presence", AnyText, nullable=False),
     _text("missing_because"),
     _one_of("presence", Presence),
 )
@@ -209,10 +208,10 @@ agreed_copy = Table(
     metadata,
     Column("rdv_id", Identifier, nullable=False),
     _agent(),
-    Column("account", Text, nullable=False),
-    Column("calendar", Text, nullable=False),
-    Column("href", Text, nullable=False),
-    Column("uid", Text, nullable=False),
+    Column("account", AnyText, nullable=False),
+    Column("calendar", AnyText, nullable=False),
+    Column("href", AnyText, nullable=False),
+    Column("uid", AnyText, nullable=False),
     _text("asked_digest"),
     _text("owned_digest"),
     _text("notes_digest"),
@@ -231,8 +230,8 @@ pool_block = Table(
     _agent(),
     Column("starts_at", WallClock, nullable=False),
     Column("ends_at", WallClock, nullable=False),
-    Column("provenance", Text, nullable=False),  # JSON, sorted
-    Column("origin", Text, nullable=False),
+    Column("provenance", AnyText, nullable=False),  # JSON, sorted
+    Column("origin", AnyText, nullable=False),
     Column("approved", Boolean, nullable=False),
     _one_of("origin", BlockOrigin),
     Index(None, "agent_id"),
@@ -243,10 +242,10 @@ agreed_mirror = Table(
     metadata,
     Column("absence_id", Identifier, primary_key=True, autoincrement=False),
     _agent(),
-    Column("account", Text, nullable=False),
-    Column("calendar", Text, nullable=False),
-    Column("href", Text, nullable=False),
-    Column("uid", Text, nullable=False),
+    Column("account", AnyText, nullable=False),
+    Column("calendar", AnyText, nullable=False),
+    Column("href", AnyText, nullable=False),
+    Column("uid", AnyText, nullable=False),
     Column("starts_at", WallClock, nullable=False),
     Column("ends_at", WallClock, nullable=False),
     Column("recurring", Boolean, nullable=False),
@@ -261,7 +260,7 @@ suppression = Table(
     "suppression",
     metadata,
     _agent(),
-    Column("provenance", Text, nullable=False),  # JSON
+    Column("provenance", AnyText, nullable=False),  # JSON
     Column("occurrence_start", WallClock, nullable=False),
     Column("occurrence_end", WallClock, nullable=False),
     Column("starts_at", WallClock, nullable=False),
@@ -276,13 +275,13 @@ intent = Table(
     "intent",
     metadata,
     Column("id", Identifier, primary_key=True),
-    Column("run_id", Text, nullable=False),
+    Column("run_id", AnyText, nullable=False),
     _agent(),
-    Column("digest", Text, nullable=False),  # of the operation
+    Column("digest", AnyText, nullable=False),  # of the operation
     Column("opened_at", Instant, nullable=False),
     Column("highest_absence_id", Identifier, nullable=False),
     Column("sent", Boolean, nullable=False),
-    Column("outcome", Text),  # NULL: open
+    Column("outcome", AnyText),  # NULL: open
     Column("operation", LargeBinary),  # erased when it closes, and so is the pre-image
     Column("before", LargeBinary),
     CheckConstraint("outcome IS NULL OR (operation IS NULL AND before IS NULL)", name="erased"),
@@ -299,15 +298,15 @@ hold = Table(
     "hold",
     metadata,
     _agent(),
-    Column("digest", Text, nullable=False),
-    Column("run_id", Text, nullable=False),
+    Column("digest", AnyText, nullable=False),
+    Column("run_id", AnyText, nullable=False),
     Column("since", Instant, nullable=False),
-    Column("op_class", Text, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("explanation", Text, nullable=False),
-    Column("side", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    Column("op_class", AnyText, nullable=False),
+    Column("reason", AnyText, nullable=False),
+    Column("explanation", AnyText, nullable=False),
+    Column("side", AnyText, nullable=False),
+    Column("action", AnyText, nullable=False),
+    Column("kind", AnyText, nullable=False),
     Column("rdv_id", Identifier),
     Column("absence_id", Identifier),
     _text("href"),
@@ -324,16 +323,16 @@ approval = Table(
     "approval",
     metadata,
     _agent(),
-    Column("digest", Text, nullable=False),
+    Column("digest", AnyText, nullable=False),
     Column("approved_at", Instant, nullable=False),
-    Column("approved_by", Text, nullable=False),
+    Column("approved_by", AnyText, nullable=False),
     PrimaryKeyConstraint("agent_id", "digest"),
 )
 
 run = Table(
     "run",
     metadata,
-    Column("run_id", Text, primary_key=True),
+    Column("run_id", AnyText, primary_key=True),
     Column("started_at", Instant, nullable=False, index=True),
     Column("finished_at", Instant),
     Column("dry_run", Boolean, nullable=False),
@@ -343,8 +342,8 @@ run = Table(
     Column("set_aside", Integer, nullable=False),
     Column("conflicts", Integer, nullable=False),
     Column("unsettled", Integer, nullable=False),
-    Column("problems", Text, nullable=False),  # JSON
-    Column("requests", Text, nullable=False),  # JSON
+    Column("problems", AnyText, nullable=False),  # JSON
+    Column("requests", AnyText, nullable=False),  # JSON
     Column("waiting", Integer, nullable=False, server_default="0"),
 )
 
@@ -361,11 +360,11 @@ agent_run = Table(
     "agent_run",
     metadata,
     Column("agent_id", Identifier, ForeignKey("linked_agent.agent_id"), primary_key=True, autoincrement=False),
-    Column("run_id", Text, nullable=False),
+    Column("run_id", AnyText, nullable=False),
     Column("ended_at", Instant, nullable=False),
     Column("complete_at", Instant),  # end of the last run that was proven complete
     Column("set_aside", Integer, nullable=False),
-    Column("problem", Text),  # JSON
+    Column("problem", AnyText),  # JSON
 )
 
 first_plan = Table(
@@ -389,16 +388,16 @@ journal = Table(
     metadata,
     Column("id", Identifier, primary_key=True),
     Column("at", Instant, nullable=False),
-    Column("run_id", Text, nullable=False),
+    Column("run_id", AnyText, nullable=False),
     Column("agent_id", Identifier),
-    Column("side", Text, nullable=False),
-    Column("action", Text, nullable=False),
-    Column("object", Text, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("rule", Text, nullable=False),
-    Column("fields", Text, nullable=False),  # JSON, names only
-    Column("before_digest", Text, nullable=False),  # keyed, of the pre-image; "" if there was none
-    Column("after_digest", Text, nullable=False),
+    Column("side", AnyText, nullable=False),
+    Column("action", AnyText, nullable=False),
+    Column("object", AnyText, nullable=False),
+    Column("reference", AnyText, nullable=False),
+    Column("rule", AnyText, nullable=False),
+    Column("fields", AnyText, nullable=False),  # JSON, names only
+    Column("before_digest", AnyText, nullable=False),  # keyed, of the pre-image; "" if there was none
+    Column("after_digest", AnyText, nullable=False),
     Index(None, "agent_id", "id"),
     Index(None, "run_id", "id"),
     sqlite_autoincrement=True,

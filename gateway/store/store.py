@@ -56,6 +56,15 @@ class Store:
         with self._database.write() as connection:
             yield Transaction(connection, self._keys)
 
+    @contextmanager
+    def sync_lock(self) -> Iterator[None]:
+        """Be the only process that syncs on this database. Raises `AnotherSync`.
+
+        When the lock is lost within the block, together with the server that kept it, nothing more can be written.
+        """
+        with self._database.sync_lock():
+            yield
+
     # --- agents ----------------------------------------------------------------------------------------------
 
     def agents(self, states: Collection[AgentState] | None = None) -> tuple[LinkedAgent, ...]:

@@ -19,7 +19,7 @@ from gateway.cli.output import age, moment
 from gateway.cli.runs import exit_of
 from gateway.cli.template import quoted
 from gateway.settings_problems import SettingsError
-from gateway.store.database import AnotherSync
+from gateway.store.problems import AnotherSync, Unreachable
 from gateway.sync.values import AgentReport, Conflict, ConflictKind, Problem, RunReport, SetAside
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -36,6 +36,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
         (AgentMustAct("password", system="zimbra"), Exit.REMOTE, "zimbra: password"),
         (RetryLater("slow", system="zimbra"), Exit.REMOTE, "zimbra: slow"),
         (AnotherSync("another process syncs"), Exit.BUSY, "database: another process syncs"),
+        (Unreachable("no answer"), Exit.REMOTE, "database: no answer"),
         (ModuleNotFoundError("x", name="uvicorn"), Exit.USAGE, "The package uvicorn is not installed."),
         (PermissionError(13, "Permission denied", "/etc/x"), Exit.USAGE, "/etc/x: Permission denied"),
     ],

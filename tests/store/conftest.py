@@ -1,7 +1,8 @@
-"""A store on a real file, as in production but for the waits on the disk."""
+"""A store in each kind of database, as in production but for the waits on the disk."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from gateway.keys import Keyring, create_key_file, load_keys
 from gateway.store.database import Database, open_database, upgrade
 from gateway.store.store import Store
+from tests.servers.postgres import PostgresServer
 from tests.store.samples import AGENT, agent
 
 
@@ -20,18 +22,27 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     return load_keys(path)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    """Where the database is."""
-    return tmp_path / "gateway.sqlite3"
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with its tables, to make others from: migrating waits for the disk many times."""
+    path = tmp_path_factory.mktemp("template") / "gateway.sqlite3"
+    upgrade(path)
+    return path
 
 
 @pytest.fixture
-def url(path: Path) -> str:
-    """A database with its tables."""
-    url = f"sqlite:///{path}"
-    upgrade(url)
-    return url
+def path(tmp_path: Path, sqlite_template: Path) -> Path:
+    """A SQLite database with its tables."""
+    return Path(shutil.copy(sqlite_template, tmp_path / "gateway.sqlite3"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A database with its tables, of each kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{request.getfixturevalue('path')}"
+    postgres_url: str = request.getfixturevalue("postgres_url")
+    return postgres_url
 
 
 @pytest.fixture
@@ -44,18 +55,35 @@ def database(url: str, keys: Keyring) -> Iterator[Database]:
 @pytest.fixture
 def store(database: Database) -> Store:
     """A store with one enrolled agent."""
+    return _with_agent(database)
+
+
+@pytest.fixture
+def sqlite_store(path: Path, keys: Keyring) -> Iterator[Store]:
+    """A store with one enrolled agent, for what only SQLite has."""
+    database = open_database(path, keys, synchronous="OFF")
+    yield _with_agent(database)
+    database.close()
+
+
+@pytest.fixture(scope="module", params=["memory", "postgresql"])
+def shared_store(request: pytest.FixtureRequest, keys: Keyring) -> Iterator[Store]:
+    """A store with one enrolled agent, shared by the examples of a property."""
+    if request.param == "memory":
+        database = open_database("sqlite://", keys)
+        yield _with_agent(database)
+        database.close()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres")
+    name = server.new_database(request.getfixturevalue("postgres_template"))
+    database = open_database(server.url(name), keys, synchronous="OFF")
+    yield _with_agent(database)
+    database.close()
+    server.drop_database(name)
+
+
+def _with_agent(database: Database) -> Store:
     store = Store(database)
     with store.transaction() as tx:
         tx.put_agent(agent(AGENT))
     return store
-
-
-@pytest.fixture(scope="module")
-def memory(keys: Keyring) -> Iterator[Store]:
-    """A store in memory with one enrolled agent, shared by the examples of a property."""
-    database = open_database("sqlite://", keys)
-    store = Store(database)
-    with store.transaction() as tx:
-        tx.put_agent(agent(AGENT))
-    yield store
-    database.close()

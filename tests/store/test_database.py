@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,17 +14,20 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.errors import ITMustAct, OurBug, RetryLater
 from gateway.keys import Keyring, create_key_file, load_keys
-from gateway.store import database as module
-from gateway.store.database import AnotherSync, Database, ForeignDatabase, database_path, open_database, sync_lock
+from gateway.store import postgresql, sqlite
+from gateway.store.database import Database, open_database, sync_lock, where
+from gateway.store.problems import AnotherSync, ForeignDatabase
 from gateway.store.schema import meta, pool_block
 from gateway.store.store import Store
+from gateway.sync.values import AgentState
 from tests.store.samples import AGENT, agent, block, copy, entry
 
 
-@pytest.fixture(params=["file", "memory"])
-def any_database(request: pytest.FixtureRequest, url: str, keys: Keyring) -> Iterator[Database]:
-    """A database on a file, and one in memory."""
-    opened = open_database(url if request.param == "file" else "sqlite:///:memory:", keys)
+@pytest.fixture(params=["path", "postgres_url", "memory"])
+def any_database(request: pytest.FixtureRequest, keys: Keyring) -> Iterator[Database]:
+    """A database of each kind, and one in memory."""
+    place = "sqlite:///:memory:" if request.param == "memory" else request.getfixturevalue(request.param)
+    opened = open_database(place, keys, synchronous="OFF")
     with Store(opened).transaction() as tx:
         tx.put_agent(agent(AGENT))
     yield opened
@@ -33,7 +37,8 @@ def any_database(request: pytest.FixtureRequest, url: str, keys: Keyring) -> Ite
 @pytest.fixture
 def rival(url: str, keys: Keyring, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
     """The same database as another process has it, not patient."""
-    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(postgresql, "BUSY_SECONDS", 0.05)
     opened = open_database(url, keys)
     monkeypatch.undo()
     yield opened
@@ -158,8 +163,8 @@ def _put_block(store: Store) -> None:
 # --- opening -------------------------------------------------------------------------------------------------
 
 
-def test_a_database_is_as_safe_as_it_can_be(url: str, keys: Keyring) -> None:
-    opened = open_database(url, keys)
+def test_a_sqlite_database_is_as_safe_as_it_can_be(path: Path, keys: Keyring) -> None:
+    opened = open_database(path, keys)
     pragmas = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
     with opened.read() as connection:
         found = {name: connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in pragmas}
@@ -183,7 +188,9 @@ def test_a_file_that_is_no_database_is_for_it_to_look_at(tmp_path: Path, keys: K
         open_database(f"sqlite:///{path}", keys)
 
 
-def test_a_full_disk_is_for_it_to_mend_and_loses_nothing_committed(database: Database, store: Store) -> None:
+def test_a_full_disk_is_for_it_to_mend_and_loses_nothing_committed(path: Path, keys: Keyring) -> None:
+    database = open_database(path, keys, synchronous="OFF")
+    store = Store(database)
     with store.transaction() as tx:
         tx.put_secret("small", b"kept")
 
@@ -195,16 +202,15 @@ def test_a_full_disk_is_for_it_to_mend_and_loses_nothing_committed(database: Dat
     with pytest.raises(ITMustAct, match="its disk is full"):
         fill()
     assert store.secret("small") == b"kept"
+    database.close()
 
 
-def test_only_sqlite_is_spoken_so_far(keys: Keyring) -> None:
-    with pytest.raises(ITMustAct, match="only SQLite"):
-        open_database("postgresql://localhost/gateway", keys)
-
-
-def test_an_unknown_degree_of_safety_is_refused(url: str, keys: Keyring) -> None:
-    with pytest.raises(ValueError, match="synchronous is one of"):
-        open_database(url, keys, synchronous="full; DROP TABLE journal")
+@pytest.mark.parametrize("url", ["mysql://gateway:geheim@localhost/gateway", "not a URL: geheim"])
+def test_another_kind_of_database_is_refused_without_quoting_its_url(keys: Keyring, url: str) -> None:
+    with pytest.raises(ITMustAct, match="neither SQLite nor PostgreSQL") as refused:
+        open_database(url, keys)
+    assert "geheim" not in str(refused.value)
+    assert refused.value.__cause__ is None
 
 
 def test_a_statement_that_fails_does_not_show_what_it_carried(database: Database) -> None:
@@ -219,44 +225,71 @@ def test_a_statement_that_fails_does_not_show_what_it_carried(database: Database
 # --- the one process that syncs ------------------------------------------------------------------------------
 
 
-def test_only_one_may_sync_at_a_time(path: Path) -> None:
-    with sync_lock(path), pytest.raises(AnotherSync, match="another process syncs"), sync_lock(path):
-        pass
-    with sync_lock(path):
-        pass
+def test_only_one_may_sync_at_a_time(url: str, database: Database) -> None:
+    for lock in (partial(sync_lock, url), database.sync_lock):
+        for other in (partial(sync_lock, url), database.sync_lock):
+            with lock(), pytest.raises(AnotherSync, match="another process syncs"), other():
+                pass
+            with other():
+                pass
 
 
-def test_the_lock_also_holds_against_another_thread(path: Path) -> None:
+def test_the_lock_also_holds_against_another_thread(url: str) -> None:
     refused = threading.Event()
 
     def try_it() -> None:
         try:
-            with sync_lock(path):
+            with sync_lock(url):
                 pass
         except AnotherSync:
             refused.set()
 
-    with sync_lock(path):
+    with sync_lock(url):
         thread = threading.Thread(target=try_it)
         thread.start()
         thread.join()
     assert refused.is_set()
 
 
-def test_the_lock_is_given_back_when_the_sync_fails(path: Path) -> None:
-    with pytest.raises(ZeroDivisionError), sync_lock(path):
+def test_the_lock_is_given_back_when_the_sync_fails(url: str, database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), sync_lock(url):
         raise ZeroDivisionError
-    with sync_lock(path):
+    with pytest.raises(ZeroDivisionError), database.sync_lock():
+        raise ZeroDivisionError
+    with sync_lock(url):
         pass
+
+
+def test_a_sync_writes_from_all_its_threads_and_so_may_others_who_do_not_sync(
+    store: Store, url: str, keys: Keyring
+) -> None:
+    """Approving and enrolling go on during a sync."""
+    other = open_database(url, keys, synchronous="OFF")
+    with store.sync_lock(), ThreadPoolExecutor(4) as threads:
+        for done in [threads.submit(_put, store, number) for number in range(1, 9)]:
+            done.result()
+        _put(Store(other), 9)
+        with pytest.raises(OurBug), store.transaction() as tx:
+            tx.set_agent_state(999, AgentState.LIVE)
+        assert [one.absence_id for one in store.agent_view(AGENT).blocks] == list(range(1, 10))
+    other.close()
+    _put(store, 11)
+    assert store.highest_absence_id() == 11
+
+
+def _put(store: Store, number: int) -> None:
+    with store.transaction() as tx:
+        tx.put_block(block(number))
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
 def test_a_database_in_memory_needs_no_lock(url: str) -> None:
-    assert database_path(url) is None
-    with sync_lock(database_path(url)), sync_lock(database_path(url)):
+    with sync_lock(url), sync_lock(url):
         pass
 
 
-def test_the_path_of_a_database_is_absolute() -> None:
-    assert database_path("sqlite:////var/lib/gateway.sqlite3") == Path("/var/lib/gateway.sqlite3")
-    assert database_path("sqlite:///gateway.sqlite3") == Path.cwd() / "gateway.sqlite3"
+def test_where_a_database_is_said_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert where("sqlite:////var/lib/gateway.sqlite3") == "/var/lib/gateway.sqlite3"
+    assert where(Path("gateway.sqlite3")) == where("sqlite:///gateway.sqlite3") == f"{tmp_path}/gateway.sqlite3"
+    assert where("postgresql://me:geheim@db.example.fr/gateway") == "postgresql://me@db.example.fr/gateway"

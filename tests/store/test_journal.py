@@ -45,22 +45,34 @@ def test_a_pre_image_is_given_only_when_asked_for(store: Store) -> None:
     assert [row.entry.before for row in store.journal(with_content=True)] == [None, b"", b"SUMMARY:Dentiste"]
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        update(journal).values(agent_id=9),
-        delete(journal),
-        update(journal_content).values(before=b""),
-        text("REPLACE INTO journal SELECT * FROM journal"),
-        text("REPLACE INTO journal_content VALUES (1, 'x')"),
-    ],
-    ids=["change an entry", "remove an entry", "change a pre-image", "replace an entry", "replace a pre-image"],
-)
-def test_the_database_itself_refuses_to_change_the_journal(store: Store, database: Database, change: object) -> None:
+_CHANGES = {
+    "change an entry": update(journal).values(agent_id=9),
+    "remove an entry": delete(journal),
+    "change a pre-image": update(journal_content).values(before=b""),
+}
+_ONLY = {
+    "sqlite": {
+        "replace an entry": text("REPLACE INTO journal SELECT * FROM journal"),
+        "replace a pre-image": text("REPLACE INTO journal_content VALUES (1, 'x')"),
+    },
+    "postgresql": {
+        "replace a pre-image": text(
+            "INSERT INTO journal_content VALUES (1, 'x') ON CONFLICT (journal_id) DO UPDATE SET before = 'x'"
+        ),
+        "empty the pre-images": text("TRUNCATE journal_content"),
+        "empty everything": text("TRUNCATE journal CASCADE"),
+    },
+}
+
+
+def test_the_database_itself_refuses_to_change_the_journal(store: Store, database: Database) -> None:
     with store.transaction() as tx:
         tx.journal(entry(before=b"before"))
-    with pytest.raises(IntegrityError, match="append-only"), database.write() as connection:
-        connection.execute(change)  # type: ignore[call-overload]  # parametrised
+    with database.read() as connection:
+        kind = connection.dialect.name
+    for change in (_CHANGES | _ONLY[kind]).values():
+        with pytest.raises(IntegrityError, match="append-only"), database.write() as connection:
+            connection.execute(change)
     assert [row.entry for row in store.journal(with_content=True)] == [entry(before=b"before")]
 
 

@@ -12,11 +12,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, inspect
+from sqlalchemy import Connection, create_engine, inspect, text
 
 from gateway.keys import Keyring
 from gateway.store import database, migrate
-from gateway.store.database import UnmigratedDatabase, downgrade, open_database, upgrade
+from gateway.store.database import downgrade, open_database, upgrade
+from gateway.store.problems import UnmigratedDatabase
 from gateway.store.schema import REVISION, metadata
 from gateway.store.store import Store
 from tests.store.samples import AGENT, agent
@@ -24,7 +25,7 @@ from tests.store.samples import AGENT, agent
 
 @contextmanager
 def plain(url: str) -> Iterator[Connection]:
-    engine = create_engine(url)
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         yield connection
     engine.dispose()
@@ -35,8 +36,9 @@ def test_the_tables_of_the_code_are_those_of_the_migrations(url: str) -> None:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
-def test_the_checks_of_the_code_are_those_of_the_migrations(url: str) -> None:
+def test_the_checks_of_the_code_are_those_of_the_migrations(url: str, request: pytest.FixtureRequest) -> None:
     """Alembic does not compare CHECKs."""
+    empty = "sqlite://" if url.startswith("sqlite") else request.getfixturevalue("empty_postgres_url")
 
     def checks(connection: Connection) -> dict[str, set[tuple[object, str]]]:
         look = inspect(connection)
@@ -45,7 +47,7 @@ def test_the_checks_of_the_code_are_those_of_the_migrations(url: str) -> None:
             for table in metadata.tables
         }
 
-    with plain(url) as migrated, plain("sqlite://") as made:
+    with plain(url) as migrated, plain(empty) as made:
         metadata.create_all(made)
         assert checks(migrated) == checks(made)
         assert sum(map(len, checks(made).values())) > 10
@@ -72,10 +74,11 @@ def test_a_database_that_is_current_is_left_alone(store: Store, url: str) -> Non
     assert store.agents() == (agent(AGENT),)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_an_upgrade_that_fails_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: Keyring
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keys: Keyring, request: pytest.FixtureRequest, kind: str
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'new.sqlite3'}"
+    url = f"sqlite:///{tmp_path}/new.sqlite3" if kind == "sqlite" else request.getfixturevalue("empty_postgres_url")
 
     def fails_late(connection: Connection) -> None:
         migrate.command.upgrade(migrate.config(connection), "head")
@@ -119,9 +122,17 @@ def test_a_database_that_is_not_current_is_refused_with_the_command_to_run(
     assert path.exists() == (place != "missing")
 
 
-def test_a_database_of_a_newer_version_is_not_touched(path: Path, url: str, keys: Keyring) -> None:
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+def test_a_postgresql_database_without_tables_is_refused_with_the_command_to_run(
+    empty_postgres_url: str, keys: Keyring
+) -> None:
+    with pytest.raises(UnmigratedDatabase) as caught:
+        open_database(empty_postgres_url, keys)
+    assert caught.value.remedy == "Run `rdv-gateway db upgrade`."
+
+
+def test_a_database_of_a_newer_version_is_not_touched(url: str, keys: Keyring) -> None:
+    with plain(url) as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         connection.commit()
     with pytest.raises(UnmigratedDatabase, match="newer version") as caught:
         open_database(url, keys)

@@ -248,9 +248,9 @@ def test_the_highest_absence_id_outlives_its_absence(store: Store) -> None:
 # --- writing little ------------------------------------------------------------------------------------------
 
 
-def test_a_reading_that_found_nothing_new_writes_nothing(store: Store, path: Path) -> None:
+def test_a_reading_that_found_nothing_new_writes_nothing(sqlite_store: Store, path: Path) -> None:
     """The write-ahead log does not grow: no page was written, nothing waits for the disk."""
-    wal = path.with_name(f"{path.name}-wal")
+    store, wal = sqlite_store, path.with_name(f"{path.name}-wal")
 
     def observe() -> None:
         with store.transaction() as tx:

@@ -6,15 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from connectors.records import EventDraft, Participation
-from gateway.keys import Undecipherable
-from gateway.store.database import Database
-from gateway.store.schema import observed_absence
+from gateway.keys import Keyring, Undecipherable
+from gateway.store.database import Database, open_database
+from gateway.store.schema import metadata, observed_absence
 from gateway.store.store import Store
 from gateway.sync.values import Held, HoldReason
-from tests.store.samples import AGENT, NOW, absence, entry, operation, rdv
+from tests.servers.postgres import PostgresServer
+from tests.store.samples import AGENT, NOW, absence, agent, entry, operation, rdv
 
 SECRETS = (
     "Addictologie",
@@ -57,20 +58,51 @@ def _save_everything(store: Store) -> None:
         tx.put_secret("token", token.encode())
 
 
-def test_no_personal_text_is_in_the_files_the_write_ahead_log_included(
-    store: Store, database: Database, path: Path
-) -> None:
-    _save_everything(store)
+def _found(content: bytes) -> set[str]:
+    return {text for text in SECRETS for form in _forms(text) if form in content}
+
+
+def _check_readable(store: Store) -> None:
+    """It is kept, and readable with the keys."""
     view = store.agent_view(AGENT)
-    assert view.rdvs[0].rdv.lieu_address in SECRETS  # it is kept, and readable with the keys
+    assert view.rdvs[0].rdv.lieu_address in SECRETS
     assert {seen.absence.title for seen in view.absences} <= set(SECRETS)
+
+
+def test_no_personal_text_is_in_sqlites_files_the_write_ahead_log_included(path: Path, keys: Keyring) -> None:
+    database = open_database(path, keys)
+    store = Store(database)
+    with store.transaction() as tx:
+        tx.put_agent(agent(AGENT))
+    _save_everything(store)
+    _check_readable(store)
     wal = path.with_name(f"{path.name}-wal")
     assert b"zimbra" in path.read_bytes() + wal.read_bytes()  # what is not encrypted would be found
     for state in ("open", "closed"):
-        content = b"".join(file.read_bytes() for file in path.parent.iterdir())
-        found = {text for text in SECRETS for form in _forms(text) if form in content}
-        assert (state, found) == (state, set())
+        assert (state, _found(b"".join(file.read_bytes() for file in path.parent.iterdir()))) == (state, set())
         database.close()
+
+
+def test_no_personal_text_is_in_postgresqls_tables_nor_in_the_files_under_them(
+    postgres: PostgresServer, postgres_url: str, keys: Keyring
+) -> None:
+    """The files hold what was overwritten and removed, too."""
+    database = open_database(postgres_url, keys)
+    store = Store(database)
+    with store.transaction() as tx:
+        tx.put_agent(agent(AGENT))
+    _save_everything(store)
+    _check_readable(store)
+    with database.read() as connection:
+        rows = [repr(row) for name in metadata.tables for row in connection.execute(text(f"SELECT * FROM {name}"))]
+        number = connection.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+    database.close()
+    assert "zimbra" in "".join(rows)
+    assert _found("".join(rows).encode()) == set()
+    postgres.execute("CHECKPOINT")
+    files = b"".join(file.read_bytes() for file in (postgres.data / "base" / str(number)).iterdir())
+    assert b"zimbra" in files
+    assert _found(files) == set()
 
 
 def test_a_value_copied_to_another_row_is_not_read_as_that_rows(store: Store, database: Database) -> None:

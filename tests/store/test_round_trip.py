@@ -51,70 +51,70 @@ def test_an_operation_comes_back_with_the_same_digest(operation: Operation) -> N
 
 
 @given(samples.operations)
-def test_intents(memory: Store, operation: Operation) -> None:
-    with memory.transaction() as tx:
+def test_intents(shared_store: Store, operation: Operation) -> None:
+    with shared_store.transaction() as tx:
         opened = tx.open_intent("run", operation, highest_absence_id=12, at=NOW)
     try:
-        assert memory.open_intents(AGENT) == (opened,)
+        assert shared_store.open_intents(AGENT) == (opened,)
     finally:
-        with memory.transaction() as tx:
+        with shared_store.transaction() as tx:
             tx.close_intent(opened.id, "done")
 
 
 @given(samples.events)
-def test_events(memory: Store, event: SeenEvent) -> None:
-    with memory.transaction() as tx:
+def test_events(shared_store: Store, event: SeenEvent) -> None:
+    with shared_store.transaction() as tx:
         tx.save_calendar_reading(MAIN, events=[event], gone=[], cursor=None, mark="", read_at=NOW)
-    assert memory.agent_view(AGENT).events == (event,)
+    assert shared_store.agent_view(AGENT).events == (event,)
 
 
 @given(samples.rdvs)
-def test_rdvs(memory: Store, rdv: Rdv) -> None:
-    with memory.transaction() as tx:
+def test_rdvs(shared_store: Store, rdv: Rdv) -> None:
+    with shared_store.transaction() as tx:
         tx.save_rdvs([rdv], digests={rdv.id: repr(asdict(rdv))}, agents_epoch=1, read_at=NOW)
-    assert memory.agent_view(AGENT).rdvs == (SeenRdv(rdv, Presence.PRESENT),)
+    assert shared_store.agent_view(AGENT).rdvs == (SeenRdv(rdv, Presence.PRESENT),)
 
 
 @given(samples.absences)
-def test_absences(memory: Store, absence: Absence) -> None:
-    with memory.transaction() as tx:
+def test_absences(shared_store: Store, absence: Absence) -> None:
+    with shared_store.transaction() as tx:
         tx.save_absences([absence])
-    assert memory.agent_view(AGENT).absences == (SeenAbsence(absence, Presence.PRESENT),)
+    assert shared_store.agent_view(AGENT).absences == (SeenAbsence(absence, Presence.PRESENT),)
 
 
 @given(samples.copies)
-def test_copies(memory: Store, copy: AgreedCopy) -> None:
-    with memory.transaction() as tx:
+def test_copies(shared_store: Store, copy: AgreedCopy) -> None:
+    with shared_store.transaction() as tx:
         tx.put_copy(copy)
-    assert memory.agent_view(AGENT).copies == (copy,)
+    assert shared_store.agent_view(AGENT).copies == (copy,)
 
 
 @given(samples.blocks)
-def test_blocks(memory: Store, block: PoolBlock) -> None:
-    with memory.transaction() as tx:
+def test_blocks(shared_store: Store, block: PoolBlock) -> None:
+    with shared_store.transaction() as tx:
         tx.put_block(block)
-    assert memory.agent_view(AGENT).blocks == (block,)
+    assert shared_store.agent_view(AGENT).blocks == (block,)
 
 
 @given(samples.mirrors)
-def test_mirrors(memory: Store, mirror: AgreedMirror) -> None:
-    with memory.transaction() as tx:
+def test_mirrors(shared_store: Store, mirror: AgreedMirror) -> None:
+    with shared_store.transaction() as tx:
         tx.put_mirror(mirror)
-    assert memory.agent_view(AGENT).mirrors == (mirror,)
+    assert shared_store.agent_view(AGENT).mirrors == (mirror,)
 
 
 @given(samples.suppressions)
-def test_suppressions_end_by_their_value(memory: Store, suppression: Suppression) -> None:
-    with memory.transaction() as tx:
+def test_suppressions_end_by_their_value(shared_store: Store, suppression: Suppression) -> None:
+    with shared_store.transaction() as tx:
         tx.add_suppressions([suppression, suppression])
-    assert memory.agent_view(AGENT).suppressions == (suppression,)
-    with memory.transaction() as tx:
+    assert shared_store.agent_view(AGENT).suppressions == (suppression,)
+    with shared_store.transaction() as tx:
         tx.end_suppressions([suppression])
-    assert memory.agent_view(AGENT).suppressions == ()
+    assert shared_store.agent_view(AGENT).suppressions == ()
 
 
 @given(samples.entries)
-def test_journal_entries(memory: Store, entry: JournalEntry) -> None:
-    with memory.transaction() as tx:
+def test_journal_entries(shared_store: Store, entry: JournalEntry) -> None:
+    with shared_store.transaction() as tx:
         number = tx.journal(entry)
-    assert memory.journal(limit=1, with_content=True) == ((number, entry),)
+    assert shared_store.journal(limit=1, with_content=True) == ((number, entry),)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.columns import Identifier, Instant
+from gateway.store.columns import AnyText, Identifier, Instant
 
 revision = "0002"
 down_revision = "0001"
@@ -18,10 +18,10 @@ def upgrade() -> None:
     op.create_table(
         "matched_agent",
         sa.Column("agent_id", Identifier, autoincrement=False, nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("sources", sa.Text(), nullable=False),
-        sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("zone", sa.Text(), nullable=False),
+        sa.Column("account", AnyText(), nullable=False),
+        sa.Column("sources", AnyText(), nullable=False),
+        sa.Column("target", AnyText(), nullable=False),
+        sa.Column("zone", AnyText(), nullable=False),
         sa.Column("wave", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("agent_id", name=op.f("pk_matched_agent")),
     )

@@ -1,0 +1,135 @@
+"""SQLite: one file on this machine.
+
+WAL with `synchronous=FULL`: a commit that returned survives a power cut. Writers begin with BEGIN IMMEDIATE, one at a
+time; readers see the state of one instant.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool, StaticPool
+
+from connectors.errors import ConnectorError, ITMustAct, RetryLater
+from gateway.store.backend import Engines
+from gateway.store.problems import SYSTEM, AnotherSync, UnmigratedDatabase
+
+BUSY_SECONDS = 30.0
+"""How long to wait for another process that writes."""
+
+_WRITES = "gateway_writes"
+_PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BY_IT = {
+    sqlite3.SQLITE_FULL: "its disk is full",
+    sqlite3.SQLITE_READONLY: "it may not be written",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
+    sqlite3.SQLITE_PERM: "it may not be opened",
+    sqlite3.SQLITE_IOERR: "its disk fails",
+    sqlite3.SQLITE_CORRUPT: "it is damaged",
+    sqlite3.SQLITE_NOTADB: "it is no SQLite database",
+}
+
+
+class Sqlite:
+    """The database at `path`; None: one in memory."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+
+    @property
+    def where(self) -> str:
+        """The file."""
+        return "memory" if self._path is None else str(self._path)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether there is no file."""
+        return self._path is None
+
+    def create(self) -> None:
+        """The file (mode 0600) and the directories above it (0700). SQLite gives its WAL the file's mode."""
+        if self._path is not None:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
+
+    def require_place(self) -> None:
+        """SQLite would make a file that is not there."""
+        if self._path is not None and not self._path.exists():
+            raise UnmigratedDatabase(f"there is no database at {self._path}")
+
+    def engines(self, *, synchronous: bool = True, patient: bool = False) -> Engines:  # noqa: ARG002 - nothing to wait for
+        """Nothing here is ever given up for taking long, once its turn has come."""
+        engine = self._engine()
+        level = "FULL" if synchronous else "OFF"
+
+        def connected(connection: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            if mode not in ("wal", "memory"):
+                raise ITMustAct(
+                    "the database's file system cannot hold a write-ahead log",
+                    system=SYSTEM,
+                    remedy="Put the database on a local disk, not on a network share.",
+                )
+            connection.execute(f"PRAGMA synchronous={level}")
+            connection.execute("PRAGMA foreign_keys=ON")
+
+        event.listen(engine, "connect", connected)
+        event.listen(engine, "begin", _begin)
+        return Engines(engine, engine.execution_options(**{_WRITES: True}))
+
+    def _engine(self) -> Engine:
+        arguments = {"check_same_thread": False, "timeout": BUSY_SECONDS, "isolation_level": None}
+        if self._path is None:
+            return create_engine("sqlite://", connect_args=arguments, poolclass=StaticPool, hide_parameters=True)
+        # Connections are cheap and threads are bounded elsewhere: a reader never waits for one.
+        url = URL.create("sqlite", database=str(self._path))
+        return create_engine(url, connect_args=arguments, poolclass=QueuePool, max_overflow=-1, hide_parameters=True)
+
+    def take_turn(self, connection: Connection) -> None:
+        """BEGIN IMMEDIATE has waited for it."""
+
+    def require_fit(self, connection: Connection) -> None:
+        """Every SQLite file is."""
+
+    @contextmanager
+    def sync_lock(self) -> Iterator[None]:
+        """The lock is the kernel's, on a file beside the database: it lasts as long as this process, and no longer."""
+        if self._path is None:
+            yield
+            return
+        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(self._path.with_name(f"{self._path.name}.sync-lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AnotherSync(f"another process syncs on {self._path}") from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    def explain(self, error: BaseException) -> ConnectorError | None:
+        """By SQLite's result code."""
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
+        if code in _PASSING:
+            return RetryLater("another process keeps the database busy", system=SYSTEM)
+        if code in _BY_IT:
+            return ITMustAct(
+                f"the database cannot be used: {_BY_IT[code]}",
+                system=SYSTEM,
+                remedy="Look at the disk, the rights and the health of the database's file.",
+            )
+        return None
+
+
+def _begin(connection: Connection) -> None:
+    # The driver's own way begins at the first write, after the reads that decided it.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
