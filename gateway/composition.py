@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import httpx2
+from sqlalchemy.engine import URL, make_url
 
 from connectors.caldav import CalDavAccount, CalDavSettings
 from connectors.caldav.settings import PROFILES
@@ -33,8 +35,9 @@ from gateway.clock import SystemClock
 from gateway.keys import Keyring, load_keys
 from gateway.settings import AccountSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
+from gateway.settings_parts import SecretSource
 from gateway.settings_problems import SettingsError, nearest
-from gateway.store.database import UnmigratedDatabase, open_database
+from gateway.store.database import open_database
 from gateway.store.store import Store
 from gateway.sync.engine import Engine, EngineSettings
 
@@ -69,9 +72,17 @@ class StoredToken:
             transaction.put_secret(_TOKEN, text.encode())
 
 
-def database_url(settings: Settings) -> str:
-    """The database as SQLAlchemy names it."""
-    return f"sqlite:///{settings.gateway.database}"
+def database_url(settings: Settings) -> URL:
+    """The database as SQLAlchemy names it. Raises `SettingsError` when its password is missing."""
+    return url_of(settings.gateway.database, settings.gateway.database_password)
+
+
+def url_of(place: Path | str, password: SecretSource | None) -> URL:
+    """A SQLite file's URL, or a server's with its password; it shows none when printed with `repr`."""
+    if isinstance(place, Path):
+        return URL.create("sqlite", database=str(place))
+    url = make_url(place)
+    return url if password is None else url.set(password=password.read().get_secret_value())
 
 
 @contextmanager
@@ -268,9 +279,6 @@ def engine_settings(settings: Settings) -> EngineSettings:
 
 
 def _store(settings: Settings, keys: Keyring, stack: ExitStack) -> Store:
-    path = settings.gateway.database
-    if not path.exists():
-        raise UnmigratedDatabase(f"there is no database at {path}")
     database = open_database(database_url(settings), keys)
     stack.callback(database.close)
     return Store(database)
