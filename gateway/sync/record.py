@@ -11,7 +11,7 @@ from datetime import date, datetime
 from typing import TypeVar
 
 from connectors.ports import CalendarAccount, Clock
-from connectors.records import Absence, CalendarItem
+from connectors.records import Absence, CalendarItem, EventDraft
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.sync.ledger import Ledger
@@ -35,7 +35,7 @@ from gateway.sync.values import (
     Side,
 )
 from mappings.absence_event import absence_span, absence_times
-from mappings.owned import notes_digest, owned_of_draft
+from mappings.owned import notes_digest, owned_digest, owned_of_draft, times_digest
 
 _T = TypeVar("_T")
 
@@ -148,7 +148,7 @@ class Recorder:
             href=event.href,
             uid=draft.uid,
             asked_digest=self._asked(operation, event),
-            owned_digest=event.owned_digest,
+            owned_digest=self._agreed_fields(draft, event),
             notes_digest=self._agreed_notes(ledger.copies.get(rdv_id), operation, event),
             ends_at=_instant(draft.end),
             put_back_on=put_back_on,
@@ -191,6 +191,13 @@ class Recorder:
         if operation.action is Action.UPDATE and known is not None and not operation.rewrites_notes:
             return known.notes_digest
         return seen.notes_digest
+
+    def _agreed_fields(self, draft: EventDraft, seen: SeenEvent) -> str:
+        """As re-read, since servers rewrite what they store. But none rewrites times: other times than those asked for
+        were put there by a person between our write and our reading, and are to be found edited."""
+        key, asked = self.context.digest_key, owned_of_draft(draft)
+        is_ours = seen.times_digest == times_digest(key, asked)
+        return seen.owned_digest if is_ours else owned_digest(key, asked)
 
     def _asked(self, operation: Operation, seen: SeenEvent) -> str:
         """What the event was last asked to be. One that was found again counts as asked for only if it agrees."""
