@@ -77,7 +77,7 @@ class RdvSolidaritesObserver:
         visible = frozenset(agent.id for agent in self.client.agents())
         epoch = self._note_organisations(organisations, visible)
         problems = list(self._lost_organisations(organisations))
-        proven_at = self._absences(enrolled, problems)
+        proven_at = self._absences(enrolled, visible, problems)
         complete = proven_at is not None
         for organisation in organisations:
             try:
@@ -112,7 +112,9 @@ class RdvSolidaritesObserver:
 
     # --- absences --------------------------------------------------------------------------------------------
 
-    def _absences(self, enrolled: Collection[int], problems: list[Problem]) -> datetime | None:
+    def _absences(
+        self, enrolled: Collection[int], visible: Collection[int], problems: list[Problem]
+    ) -> datetime | None:
         listing = self.client.absences()
         known = self.store.observed_absences()
         ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
@@ -142,39 +144,38 @@ class RdvSolidaritesObserver:
         if listing.complete:
             with self.store.transaction() as tx:
                 tx.forget_absences([each.id for each in missing if each.id not in mapped])
-        doubtful = sorted(each.id for each in missing if each.id in mapped and each.presence is not Presence.GONE)
+        doubtful = [each for each in missing if each.id in mapped and each.presence is not Presence.GONE]
         # Each is asked for by its own id, so that even a list with gaps serves, as long as they are few.
         if listing.complete or len(doubtful) <= _FEW:
-            self._prove_absences(doubtful)
+            self._prove_absences(sorted(doubtful, key=lambda each: each.id), visible)
         return listing.requested_at if listing.complete else None
 
-    def _prove_absences(self, doubtful: list[int]) -> None:
+    def _prove_absences(self, doubtful: Iterable[ObservedAbsence], visible: Collection[int]) -> None:
         """Ask for each absence that a complete list no longer holds: 404 = gone, 403 = rights, else it is there.
 
-        When many vanish at once, a few are asked first: one refusal among them means that rights were lost, and
-        thousands of questions would teach nothing more.
+        Rights are lost agent by agent: one refusal speaks for all absences of its agent, and says nothing of others.
+        When the first few are all refused, rights were lost at large, and more questions would teach nothing.
         """
-        refused = ""
-        for rank, absence_id in enumerate(doubtful):
-            because, found = refused, None
-            gone = False
-            if not refused:
+        hidden: set[int] = set()  # agents whose absences the service account may not see
+        answered = False
+        for each in doubtful:
+            because, found, gone = "the service account may not see this absence any more", None, False
+            lost_at_large = len(hidden) >= _PROBES and not answered
+            if each.agent_id in visible and each.agent_id not in hidden and not lost_at_large:
                 try:
-                    found = self.client.absence(absence_id)
-                    gone = found is None
+                    found = self.client.absence(each.id)
+                    gone, answered = found is None, True
                 except RightsMissing:
-                    because = "the service account may not see this absence any more"
-                    if rank < _PROBES:
-                        refused = because
+                    hidden.add(each.agent_id)
                 except ConnectorError as error:
                     because = str(error)
             with self.store.transaction() as tx:
                 if found is not None:
                     tx.save_absences([found])
                 else:
-                    tx.save_absence_presence(absence_id, Presence.GONE if gone else Presence.UNKNOWN, because)
+                    tx.save_absence_presence(each.id, Presence.GONE if gone else Presence.UNKNOWN, because)
                 if gone:
-                    self._note(tx, "absence", [(f"absence {absence_id}", "vanished", None)])
+                    self._note(tx, "absence", [(f"absence {each.id}", "vanished", None)])
 
     # --- RDVs ------------------------------------------------------------------------------------------------
 
@@ -192,7 +193,9 @@ class RdvSolidaritesObserver:
             if _inside(window, done)
         )
         kept = tuple(each for each in stored if not _inside(each, done))
-        copied = self.store.copied_rdv_ids()
+        # One whose copy is being made has none yet, and must be known when that is settled.
+        awaited = {number for each in self.store.open_intents() if (number := each.operation.rdv_id) is not None}
+        copied = self.store.copied_rdv_ids() | awaited
         ours = [rdv for rdv in listing.rdvs if rdv.id in copied or any(agent in enrolled for agent in rdv.agent_ids)]
         known = {each.id: each for each in observed}
         digests = {rdv.id: self._digest(rdv) for rdv in ours}

@@ -342,6 +342,8 @@ def _reference(operation: Operation, result: Result) -> str:
     if operation.rdv_id is not None:
         return f"rdv {operation.rdv_id}"
     number = result.absence.id if result.absence else operation.absence_id
+    if number is None:  # one that was to be made, and of which no trace was found
+        return f"absence at {operation.when.isoformat(timespec='minutes')}"
     return f"absence {number}"
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.sync.planning import make_plan
-from gateway.sync.values import Action, BlockOrigin, Presence, SeenRdv
+from gateway.sync.values import Action, BlockOrigin, ChangeKind, Presence, SeenRdv
 from tests.sync.builders import absence, block, context, copy_of, event, held, rdv, view
 
 
@@ -24,3 +26,11 @@ def test_after_a_lost_database_the_copy_of_a_cancelled_rdv_is_found_before_it_is
     _, copy = copy_of(cancelled)
     plan = make_plan(view(rdvs=[SeenRdv(cancelled, Presence.PRESENT)], events=[copy]), context(cancelled="remove"))
     assert [(each.action, each.rule) for each in plan.operations] == [(Action.PAIR, "own_copy_found_again")]
+
+
+def test_time_freed_by_hand_stays_free_when_its_event_is_carried_to_another_calendar_at_the_same_time() -> None:
+    ours = block(1, "2 09:00", "2 10:00", "a")
+    carried = replace(event("a", "2 09:00", "2 10:00"), href="/agenda/carried.ics")
+    plan = make_plan(view(events=[carried], blocks=[ours], absences=[held(ours, presence=Presence.GONE)]), context())
+    assert [change.kind for change in plan.changes] == [ChangeKind.BLOCK_FREED]
+    assert plan.operations == ()

@@ -18,7 +18,7 @@ from gateway.sync.values import (
     Suppression,
 )
 from mappings.absence_event import absence_span
-from mappings.blocks import Block, subtract
+from mappings.blocks import Block, Provenance, subtract
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +114,20 @@ def _suppressions(block: PoolBlock, freed: Iterable[Interval], at: _Now) -> tupl
     found: list[Suppression] = []
     others = _other_absences(block, at.view)
     uncovered = [part for each in freed for part in subtract(Block(each.start, each.end, block.provenance), others)]
+    behind = {_name(provenance) for provenance in block.provenance}
     for unit in at.units:
-        for provenance in sorted(unit.provenance & block.provenance):
+        for provenance in sorted(each for each in unit.provenance if _name(each) in behind):
             for part in uncovered:
                 start, end = max(part.start, unit.start), min(part.end, unit.end)
                 if start < end:
                     found.append(Suppression(block.agent_id, provenance, unit.start, unit.end, start, end))
     return tuple(found)
+
+
+def _name(provenance: Provenance) -> tuple[str, ...]:
+    """An occurrence keeps its name when its item is carried to another calendar."""
+    place = (provenance.uid,) if provenance.uid else (provenance.calendar, provenance.href)
+    return (*place, provenance.recurrence_id)
 
 
 def _other_absences(block: PoolBlock, view: AgentView) -> list[tuple[datetime, datetime]]:
