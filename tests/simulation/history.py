@@ -15,7 +15,7 @@ from tests.simulation.rdv_model import PARIS, Rights
 from tests.simulation.weather import BrokenPromise
 from tests.simulation.world import REUNION, Person, World
 
-LAST_RUNS = 6
+LAST_RUNS = 4
 """After this many calm runs, with approvals between them, nothing may be left to do."""
 
 
@@ -50,6 +50,7 @@ def play(
         finally:
             world.close()
     except BrokenPromise as broken:
+        world.log.append(f"the last run said: {_told(world.last_report)}")
         outcome.promise, outcome.what = broken.promise, broken.what
     except Exception as error:  # noqa: BLE001 - a history that cannot be played is a failure of its own
         outcome.promise, outcome.what = "no bug", f"{error!r}\n{traceback.format_exc()}"
