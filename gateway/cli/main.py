@@ -203,6 +203,26 @@ def upgrade(config: Config = _CONFIG, as_json: Json = False) -> None:
     _end(command.run(config, as_json=as_json))
 
 
+@database_app.command()
+def copy(
+    *,
+    to: Annotated[str, typer.Option("--to", metavar="PATH|URL", help="A new file, or postgresql://user@host/name.")],
+    password_env: Annotated[
+        str | None, typer.Option("--password-env", help="Environment variable that holds the password for --to.")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="File that holds the password for --to.")
+    ] = None,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Copy the database to another place, SQLite or PostgreSQL, while nobody syncs; verify every table."""
+    from gateway.cli import database as command
+
+    target = command.Target(to, password_env=password_env, password_file=password_file)
+    _end(command.copy(config, target, as_json=as_json))
+
+
 def _end(code: Exit) -> None:
     raise typer.Exit(code)
 
