@@ -98,6 +98,34 @@ FAULTS = {
         "",
     ),
     "accounts[zimbra]: expected exactly one of password_env and password_file": ('password_file = "secret"', ""),
+    "network.proxy: expected the address of an HTTP proxy, such as http://proxy.departement.example.fr:3128": (
+        "[rdv_sol",
+        "[network]\nproxy = 'socks5://proxy:1080'\n[rdv_sol",
+    ),
+    "network: proxy_username, proxy_password_… and no_proxy go with proxy, which is missing": (
+        "[rdv_sol",
+        "[network]\nno_proxy = ['example.fr']\n[rdv_sol",
+    ),
+    "network: expected proxy_username together with proxy_password_env or proxy_password_file": (
+        "[rdv_sol",
+        "[network]\nproxy = 'http://proxy:3128'\nproxy_username = 'u'\n[rdv_sol",
+    ),
+    "network.no_proxy[#1]: expected a host, .domain, an address or a range such as 10.0.0.0/8": (
+        "[rdv_sol",
+        "[network]\nproxy = 'http://proxy:3128'\nno_proxy = ['10.0.0.0/99']\n[rdv_sol",
+    ),
+    "network.allowed_hosts[#2]: expected a host, host:port or *.domain": (
+        "[rdv_sol",
+        "[network]\nallowed_hosts = ['a.fr', '*']\n[rdv_sol",
+    ),
+    "accounts[zimbra]: client_key_… goes with client_certificate_file, which is missing": (
+        "[[accounts]]",
+        "[[accounts]]\nclient_key_file = 'x'",
+    ),
+    "accounts[zimbra].url: this address cannot be used: it names no host in a usual form": (
+        "https://agenda.example.fr",
+        "https://127.1",
+    ),
     "accounts[a b].name: expected letters, digits, dots, underscores and hyphens": ('"zimbra"', '"a b"'),
 }
 
@@ -144,6 +172,13 @@ class TestSecrets:
         text = SMALLEST.replace('password_env = "RDVS_PASSWORD"', 'password = "hunter2"\nurl2 = "https://u:hunter2@x"')
         said = " ".join(refusal(tmp_path, text))
         assert "give password_env or password_file" in said
+        assert "hunter2" not in said
+
+    def test_a_proxy_address_with_a_password_is_refused_and_not_repeated(self, tmp_path):
+        """The way that variables of the environment carry it."""
+        proxy = "[network]\nproxy = 'http://u:hunter2@proxy:3128'\nproxy_password = 'hunter2'\n[rdv_sol"
+        said = " ".join(refusal(tmp_path, SMALLEST.replace("[rdv_sol", proxy)))
+        assert "give proxy_password_env or proxy_password_file" in said
         assert "hunter2" not in said
 
     def test_an_address_with_a_password_is_refused_and_not_repeated(self, tmp_path):

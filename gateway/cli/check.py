@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import Addressee, ConnectorError
+from gateway.cli.check_network import Fact, network_facts
 from gateway.cli.describe import problem_lines
 from gateway.cli.exits import Exit
 from gateway.cli.output import messages, print_json, progress, results, table
@@ -19,7 +21,7 @@ from gateway.store.store import Store
 from gateway.sync.values import AgentState, Problem
 
 _COLUMNS = ("Checked", "", "Found")
-_OF_THIS_MACHINE = frozenset({"configuration", "keys", "database"})
+_OF_THIS_MACHINE = frozenset({"configuration", "keys", "database", "network"})
 _ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
 
 
@@ -62,6 +64,8 @@ def look(settings: Settings) -> Iterator[Finding]:
             yield Finding("database", f"{settings.gateway.database}, {len(agents)} agents enrolled")
         except ConnectorError as error:
             yield _failed(error.system, error)
+        for fact in network_facts(settings, SystemClock().now(), os.environ):
+            yield _fact(fact)
         yield from _rdv_solidarites(settings, store)
         for section in settings.accounts:
             yield from _account(settings, section, store)
@@ -127,6 +131,12 @@ def _failed(what: str, error: ConnectorError | SettingsError, *, system: str | N
         return _missing(what, str(error), remedy, system="configuration")
     problem = Problem(None, system or error.system, str(error), error.addressee.value, error.remedy)
     return Finding(what, str(error), problem)
+
+
+def _fact(fact: Fact) -> Finding:
+    if fact.remedy:
+        return _missing(fact.what, fact.detail, fact.remedy, system="network")
+    return Finding(fact.what, fact.detail)
 
 
 def _missing(what: str, reason: str, remedy: str, *, system: str = "rdv_solidarites") -> Finding:
