@@ -21,6 +21,8 @@ from connectors.records import (
     Organisation,
     RdvListing,
     RdvWindow,
+    ReadingScope,
+    ServerTrait,
 )
 
 
@@ -49,10 +51,16 @@ class CalendarAccount(Protocol):
     def look(self) -> tuple[CalendarMark, ...]:
         """One request for the whole home: what each of its calendars says about change."""
 
-    def changes(self, calendar: str, cursor: str | None, known: Mapping[str, str]) -> CalendarChanges:
+    def is_due(self, calendar: str, cursor: str | None) -> bool:
+        """Whether a calendar is to be read although its mark is the one of the last reading. Sends nothing."""
+
+    def changes(
+        self, calendar: str, cursor: str | None, known: Mapping[str, str], scope: ReadingScope | None = None
+    ) -> CalendarChanges:
         """What changed since `cursor`; a whole listing when it is None or when the server refuses it.
 
-        `known`: href -> version of all that is stored, so that only other versions are fetched.
+        `known`: href -> version of all that is stored, so that only other versions are fetched. `scope`: what
+        matters, None for everything; what lies outside may be told later, and is never told to be gone for that.
         Raises `ITMustAct` when the calendar itself is gone or is a listing in disguise (no row of its own
         with 200, or a row in error).
         """
@@ -82,6 +90,9 @@ class CalendarAccount(Protocol):
 
     def href_of(self, calendar: str, uid: str) -> str:
         """Where `create` puts a draft with this UID. Pure."""
+
+    def traits(self) -> tuple[ServerTrait, ...]:
+        """What is known of the server: by its kind, by what it announced, and by what it was caught at."""
 
     def close(self) -> None:
         """Give connections back."""

@@ -152,7 +152,8 @@ class CalendarChanges:
     `complete`: True = a whole proven listing: an href of `known` that is not in `present` is gone.
     False = a delta: only `removed` is gone, each proven by a GET that says 404 while its calendar answers 200.
     `present` is filled for a complete listing only. `items` hold what is new or has another version.
-    `unreadable`: (href, version, reason) of items that the server lists but does not give.
+    `unreadable`: (href, version, reason) of items that the server lists but does not give, or that exceed a limit.
+    `more`: the bodies were too many for one answer; ask again, with this cursor and with these items among `known`.
     """
 
     cursor: str
@@ -162,6 +163,28 @@ class CalendarChanges:
     removed: frozenset[str] = frozenset()
     present: frozenset[str] = frozenset()
     unreadable: tuple[tuple[str, str, str], ...] = ()
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingScope:
+    """What of a calendar matters, for servers that cannot say what changed and hold too much to list each time.
+
+    `start`, `end`: instants; what happens between them. `hrefs`: items that matter wherever they lie in time.
+    """
+
+    start: datetime
+    end: datetime
+    hrefs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTrait:
+    """One thing known of a calendar server, for people. `basis`: how it is known, e.g. "tested" or "assumed"."""
+
+    name: str
+    value: str
+    basis: str
 
 
 # --- RDV-Solidarités side ------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import httpx2
 from sqlalchemy.engine import URL, make_url
 
 from connectors.caldav import CalDavAccount, CalDavSettings
-from connectors.caldav.settings import PROFILES
+from connectors.caldav.profiles import PROFILES
 from connectors.network import ClientCertificate, Network, Proxy
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from connectors.rdv_solidarites import (

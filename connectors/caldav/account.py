@@ -7,16 +7,29 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from datetime import UTC, datetime
 
+from connectors.caldav.asking import Asking
 from connectors.caldav.door import Door
+from connectors.caldav.memory import ForgetfulPassword, PasswordMemory
 from connectors.caldav.package import Package
 from connectors.caldav.paths import decoded
 from connectors.caldav.polling import Polling
+from connectors.caldav.portrait import portrait
 from connectors.caldav.principals import PrincipalSearch
 from connectors.caldav.reading import Reading
+from connectors.caldav.servers import Servers
 from connectors.caldav.settings import CalDavSettings
 from connectors.caldav.writing import Writing
 from connectors.icalendar_text import parse_event
-from connectors.records import CalendarChanges, CalendarEvent, CalendarInfo, CalendarItem, CalendarMark, EventDraft
+from connectors.records import (
+    CalendarChanges,
+    CalendarEvent,
+    CalendarInfo,
+    CalendarItem,
+    CalendarMark,
+    EventDraft,
+    ReadingScope,
+    ServerTrait,
+)
 
 
 def _utc_now() -> datetime:
@@ -27,17 +40,35 @@ class CalDavAccount:
     """Implements `connectors.ports.CalendarAccount` over CalDAV.
 
     Reads with requests of its own on kept connections, since polling is what a gateway does all day; finds the
-    calendar home and writes through the caldav package. Thread-safe. `now` gives the instant for DTSTAMP.
+    calendar home and writes through the caldav package. Thread-safe.
+
+    `now` gives the current instant. `servers`: shared by the accounts of one application, since accounts on one
+    server wait for each other there. `passwords` remembers from run to run that the password was refused.
     """
 
-    def __init__(self, settings: CalDavSettings, *, now: Callable[[], datetime] = _utc_now) -> None:
+    def __init__(
+        self,
+        settings: CalDavSettings,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        servers: Servers | None = None,
+        passwords: PasswordMemory | None = None,
+    ) -> None:
         """Raises `ITMustAct` for an address or certificate files that must not be used. Sends nothing."""
         self._settings = settings
         self._url = settings.checked_url()
-        self._door = Door(settings.max_connections, system=settings.name, owned_by_it=settings.owned_by_it)
+        servers = servers or Servers(now=now)
+        self._server = servers.at(self.host, settings.profile, most_at_a_time=settings.max_connections)
+        self._door = Door(
+            self._server,
+            passwords or ForgetfulPassword(),
+            system=settings.name,
+            owned_by_it=settings.owned_by_it,
+            now=now,
+        )
         self._polling = Polling(settings, self._door)
         self._package = Package(settings, self._door)
-        self._reading = Reading(settings, self._polling, now)
+        self._reading = Reading(settings, Asking(settings, self._polling, self._server, now))
         self._writing = Writing(settings, self._package, self._reading, now)
         self._home = decoded(settings.home) if settings.home else None
         self._finding_home = threading.Lock()
@@ -88,9 +119,15 @@ class CalDavAccount:
         """One request (and discovery before the first, when the configuration does not name the home)."""
         return self._reading.look(self._found_home())
 
-    def changes(self, calendar: str, cursor: str | None, known: Mapping[str, str]) -> CalendarChanges:
+    def is_due(self, calendar: str, cursor: str | None) -> bool:
+        """Whether all of a calendar is to be listed again, whatever its mark says."""
+        return self._reading.is_due(calendar, cursor)
+
+    def changes(
+        self, calendar: str, cursor: str | None, known: Mapping[str, str], scope: ReadingScope | None = None
+    ) -> CalendarChanges:
         """What changed since `cursor`, or a proven listing."""
-        return self._reading.changes(calendar, cursor, known)
+        return self._reading.changes(calendar, cursor, known, scope)
 
     def read(self, calendar: str, href: str) -> CalendarItem | None:
         """One item, or None when it is proven gone."""
@@ -116,6 +153,10 @@ class CalDavAccount:
     def href_of(self, calendar: str, uid: str) -> str:
         """Where `create` puts a draft with this UID. Pure."""
         return f"{calendar.rstrip('/')}/{uid}.ics"
+
+    def traits(self) -> tuple[ServerTrait, ...]:
+        """What is known of the server."""
+        return portrait(self._settings.profile, self._server.findings, self._server.concurrency.limit)
 
     def close(self) -> None:
         """Give connections back."""

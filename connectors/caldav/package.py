@@ -93,7 +93,7 @@ class Package:
         was sent, `ITMustAct` for proxies and certificates, and what `Door` raises.
         """
         address = f"{self._origin}{encoded(path)}"
-        with self._door.passage():
+        with self._door.passage(method, forgives=(CutOff,)):
             try:
                 response = self._client.request(address, method, body, dict(headers))
                 answer = Answer(response.status, _lower(response.headers), _bytes(response.raw))
@@ -107,7 +107,7 @@ class Package:
                 answer = Answer(302 if redirect.response is None else redirect.response.status_code)
             except requests.RequestException as problem:
                 raise self._unanswered(problem) from None
-            self._door.judge(answer.status)
+            self._door.judge(answer.status, answer.headers)
         return answer
 
     def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import httpx2
 
@@ -15,9 +16,23 @@ from connectors.errors import ConnectorError, RetryLater
 from connectors.http import http_client
 from connectors.network_faults import ClientCertificateWanted, network_fault, wants_client_certificate
 
-_LARGEST_ANSWER = 256 * 1024 * 1024
+_LARGEST_ANSWER = 64 * 1024 * 1024
 # The server closed a kept connection without saying so (SOGo does after each GET), or broke off.
 _CUT = (httpx2.RemoteProtocolError, httpx2.ReadError, httpx2.WriteError, httpx2.CloseError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    path: str
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str]
+    kind: str
+    limit: int | None
+
+
+class TooLarge(Exception):
+    """An answer is longer than was allowed for; the rest of it was not read."""
 
 
 class Polling:
@@ -37,20 +52,29 @@ class Polling:
         )
 
     def send(
-        self, method: str, path: str, *, body: bytes = b"", depth: str | None = None, encoding: str = "gzip"
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        depth: str | None = None,
+        encoding: str = "gzip",
+        kind: str = "",
+        limit: int | None = None,
     ) -> Answer:
         """One request; a second one on a fresh connection when the first was cut.
 
-        `path`: decoded. Raises `RetryLater` without an answer, `ITMustAct` for proxies and certificates, and what
-        `Door` raises.
+        `path`: decoded. `kind`: see `Concurrency.end`. Raises `TooLarge` for an answer of more than `limit` bytes,
+        `RetryLater` without an answer, `ITMustAct` for proxies and certificates, and what `Door` raises.
         """
         headers = {"Accept-Encoding": encoding}
         if body:
             headers["Content-Type"] = "application/xml; charset=utf-8"
         if depth is not None:
             headers["Depth"] = depth
+        asked = _Request(method, path, body, headers, kind, limit)
         try:
-            return self._once(method, path, body, headers)
+            return self._once(asked, forgives=_CUT)
         except _CUT as problem:
             fault = self._network_fault(problem)
             if fault is not None:
@@ -58,7 +82,7 @@ class Polling:
         except (httpx2.HTTPError, ClientCertificateWanted) as problem:
             raise self._no_answer(problem) from None
         try:
-            return self._once(method, path, body, headers)
+            return self._once(asked)
         except (httpx2.HTTPError, ClientCertificateWanted) as problem:
             raise self._no_answer(problem) from None
 
@@ -66,26 +90,32 @@ class Polling:
         """Give connections back."""
         self._client.close()
 
-    def _once(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def _once(self, asked: _Request, *, forgives: tuple[type[Exception], ...] = ()) -> Answer:
         deadline = time.monotonic() + self._settings.answer_limit
-        with self._door.passage():
+        address = f"{self._origin}{encoded(asked.path)}"
+        headers = dict(asked.headers)
+        with self._door.passage(asked.kind, forgives=(*forgives, TooLarge)):
             self._door.count()
-            address = f"{self._origin}{encoded(path)}"
-            with self._client.stream(method, address, content=body or None, headers=dict(headers)) as response:
-                self._door.judge(response.status_code)
-                chunks: list[bytes] = []
-                size = 0
-                for chunk in response.iter_bytes():
-                    chunks.append(chunk)
-                    size += len(chunk)
-                    if size > _LARGEST_ANSWER or time.monotonic() > deadline:
-                        # Silence is not the only way to keep somebody waiting.
-                        raise RetryLater("The calendar server's answer does not end.", system=self._settings.name)
+            with self._client.stream(asked.method, address, content=asked.body or None, headers=headers) as response:
                 answered = {name.lower(): value for name, value in response.headers.items()}
-        body = b"".join(chunks)
+                self._door.judge(response.status_code, answered)
+                body = self._body(response, asked.limit, deadline)
         if wants_client_certificate(response.status_code, body):
             raise ClientCertificateWanted
         return Answer(response.status_code, answered, body)
+
+    def _body(self, response: httpx2.Response, limit: int | None, deadline: float) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        for chunk in response.iter_bytes():
+            chunks.append(chunk)
+            size += len(chunk)
+            if limit is not None and size > limit:
+                raise TooLarge
+            if size > _LARGEST_ANSWER or time.monotonic() > deadline:
+                # Silence is not the only way to keep somebody waiting.
+                raise RetryLater("The calendar server's answer does not end.", system=self._settings.name)
+        return b"".join(chunks)
 
     def _no_answer(self, problem: Exception) -> ConnectorError:
         return self._network_fault(problem) or RetryLater(

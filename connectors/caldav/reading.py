@@ -1,5 +1,9 @@
 """Reading a CalDAV account: one look at a home, what changed in a calendar, one item.
 
+A calendar is read by what its server honestly supports: changes since a sync-token; else a listing of ETags when its
+mark moved; in a large calendar a listing of the days that matter. Each contradiction leads to a whole listing, and so
+does time.
+
 A 207 that merely looks like an emptied calendar is never taken for one: a listing counts when the calendar's own row
 is in it with 200 and no other row is in error; a removal counts when a GET of that href finds nothing while the
 calendar still answers.
@@ -7,101 +11,86 @@ calendar still answers.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 
+from connectors.caldav.asking import LOOK, Asking, identity_of
+from connectors.caldav.cursor import Cursor, short_name, short_names
 from connectors.caldav.dav_xml import (
     CALDAV,
-    CALENDAR_DATA,
     COMPONENTS,
     CTAG,
     DAV,
     DISPLAY_NAME,
-    ETAG,
-    MODIFIED,
     PRINCIPAL,
     PRIVILEGES,
-    RESOURCE_TYPE,
+    REPORTS,
     SYNC_TOKEN,
-    Multistatus,
-    NotXml,
     Row,
-    multiget,
-    parse_multistatus,
-    propfind,
-    sync_collection,
 )
-from connectors.caldav.faults import Answer, failure
-from connectors.caldav.paths import same_collection
-from connectors.caldav.polling import Polling
+from connectors.caldav.delta import Delta, delta_since
+from connectors.caldav.fetching import Fetched, Fetching, other_versions
+from connectors.caldav.findings import Caught
+from connectors.caldav.listing import Listing, span_listing, versions_of, whole_listing
 from connectors.caldav.settings import CalDavSettings
-from connectors.errors import ConnectorError, ITMustAct, RetryLater
-from connectors.records import CalendarChanges, CalendarInfo, CalendarItem, CalendarMark
+from connectors.caldav.versions import is_settled, is_unsettled
+from connectors.errors import ITMustAct
+from connectors.records import CalendarChanges, CalendarInfo, CalendarItem, CalendarMark, ReadingScope
 
-_BATCH = 100
-_PAGES = 200
+LARGE = 1_000
+"""From so many items on, a calendar without sync-tokens is read by the days that matter."""
+
+_TOKENS_LAST = timedelta(days=7)
+"""DAViCal drops tokens of that age, and answers as if they were good."""
+_SPANS_LAST = timedelta(days=1)
+"""Time-range queries miss old series: how long they are relied upon while the calendar changes."""
 # From here on one listing is cheaper than a GET for each href that is said to be gone.
 _MANY_REMOVED = 25
-_STATE = (RESOURCE_TYPE, SYNC_TOKEN, CTAG)
-_LISTING = (*_STATE, ETAG, MODIFIED)
-_DETAILS = (RESOURCE_TYPE, DISPLAY_NAME, PRIVILEGES, COMPONENTS, PRINCIPAL)
+_DETAILS = (DISPLAY_NAME, PRIVILEGES, COMPONENTS, PRINCIPAL, REPORTS)
 _WRITING = tuple(f"{DAV}{name}" for name in ("all", "write", "write-content", "bind"))
-_LINE_END = re.compile(rb"\r\n|\r|\n")
-_NUMBERED_TOKEN = re.compile(r"(.*?)(\d+)")
-
-
-@dataclass(frozen=True, slots=True)
-class _Version:
-    etag: str
-    modified: str
-
-
-@dataclass(slots=True)
-class _Fetched:
-    items: list[CalendarItem] = field(default_factory=list)
-    unreadable: list[tuple[str, str, str]] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class _Delta:
-    token: str
-    changed: dict[str, _Version] = field(default_factory=dict)
-    removed: set[str] = field(default_factory=set)
-    unreadable: list[tuple[str, str, str]] = field(default_factory=list)
 
 
 class Reading:
     """The reading half of an account."""
 
-    def __init__(self, settings: CalDavSettings, polling: Polling, now: Callable[[], datetime]) -> None:
+    def __init__(self, settings: CalDavSettings, asking: Asking) -> None:
         self._settings = settings
-        self._polling = polling
-        self._now = now
+        self._asking = asking
+        self._fetching = Fetching(asking)
 
     # --- a home ----------------------------------------------------------------------------------------------
 
     def calendars(self, home: str) -> tuple[CalendarInfo, ...]:
         """All calendars of a home that take events."""
-        rows = self._propfind(home, _DETAILS, "1", "looking for calendars").rows
-        if any(row.holds(PRINCIPAL, f"{DAV}unauthenticated") for row in rows):
+        page, answer = self._asking.propfind(home, (*self._asking.of_calendar, *_DETAILS), "1", "looking for calendars")
+        if any(row.holds(PRINCIPAL, f"{DAV}unauthenticated") for row in page.rows):
             raise ITMustAct(
                 "The calendar server treats the account as an anonymous visitor.",
                 system=self._settings.name,
                 remedy="Configure the address of the calendar home as home, and check the user name.",
             )
-        found = [row for row in rows if row.is_calendar and _takes_events(row)]
+        found = [row for row in page.rows if row.is_calendar and _takes_events(row)]
         self._expect_calendars(found)
+        self._asking.note(found, answer)
         return tuple(
             CalendarInfo(row.path, row.text(DISPLAY_NAME) or _last_segment(row.path), _writable(row)) for row in found
         )
 
     def look(self, home: str) -> tuple[CalendarMark, ...]:
         """One request: the mark of each calendar of a home."""
-        rows = [row for row in self._propfind(home, _STATE, "1", "looking at calendars").rows if row.is_calendar]
+        page, answer = self._asking.propfind(home, LOOK, "1", "looking at calendars", kind="look")
+        rows = [row for row in page.rows if row.is_calendar]
         self._expect_calendars(rows)
-        return tuple(CalendarMark(row.path, _mark(row)) for row in rows)
+        server_time = self._asking.server_time(answer)
+        marks: list[CalendarMark] = []
+        for row in rows:
+            mark = self._asking.mark(row)
+            if not is_settled(mark, server_time):
+                self._asking.server.caught(Caught.SECOND_MARKS)
+                mark = ""
+            marks.append(CalendarMark(row.path, mark))
+        return tuple(marks)
 
     def _expect_calendars(self, rows: Sequence[Row]) -> None:
         if not rows:
@@ -113,241 +102,203 @@ class Reading:
 
     # --- a calendar ------------------------------------------------------------------------------------------
 
-    def changes(self, calendar: str, cursor: str | None, known: Mapping[str, str]) -> CalendarChanges:
+    def is_due(self, calendar: str, cursor: str | None) -> bool:
+        """See `CalendarAccount.is_due`."""
+        read = Cursor.parse(cursor)
+        return read is None or read.sweep_is_due(calendar, self._asking.now())
+
+    def changes(
+        self, calendar: str, cursor: str | None, known: Mapping[str, str], scope: ReadingScope | None
+    ) -> CalendarChanges:
         """See `CalendarAccount.changes`."""
-        delta = self._delta(calendar, cursor) if cursor else None
-        if delta is None or len(delta.removed & known.keys()) > _MANY_REMOVED:
-            return self._whole(calendar, known)
-        fetched = self._fetch(calendar, _other_versions(delta.changed, known))
-        gone = {
-            href for href in sorted(delta.removed & known.keys()) if self._single(href, "", fetched, known.get(href))
-        }
-        # Asked last: only a calendar that answers now proves that those hrefs are gone, and not it. The mark is of
-        # the state that was read when nothing has changed since.
-        state = self._state(calendar)
-        mark = _mark(state) if state.text(SYNC_TOKEN) == delta.token else ""
-        return CalendarChanges(
-            cursor=delta.token,
-            mark=mark,
-            complete=False,
-            items=tuple(fetched.items),
-            removed=frozenset(gone),
-            unreadable=(*delta.unreadable, *fetched.unreadable),
-        )
-
-    def _whole(self, calendar: str, known: Mapping[str, str]) -> CalendarChanges:
-        """A proven listing.
-
-        By PROPFIND rather than by a sync-collection without a token: only the former has the calendar's own row,
-        and no server mixes removals of the past into it. That row brings the cursor along, so that what changes
-        during the reading is in the next delta.
-        """
-        page = self._propfind(calendar, _LISTING, "1", "listing a calendar")
-        own, listed = self._proven(calendar, page.rows)
-        fetched = self._fetch(calendar, _other_versions(listed, known))
-        return CalendarChanges(
-            cursor=own.text(SYNC_TOKEN),
-            mark=_mark(own),
-            complete=True,
-            items=tuple(fetched.items),
-            present=frozenset(listed),
-            unreadable=tuple(fetched.unreadable),
-        )
-
-    def _proven(self, calendar: str, rows: Sequence[Row]) -> tuple[Row, dict[str, _Version]]:
-        own = self._own_row(calendar, rows)
-        listed: dict[str, _Version] = {}
-        for row in rows:
-            if row is own or row.holds(RESOURCE_TYPE, f"{DAV}collection"):
-                continue
-            status = row.refused.get(ETAG, row.status)
-            if status in (404, 410):
-                raise RetryLater("An item vanished from a listing while it was made.", system=self._settings.name)
-            if status != 200:
-                raise self._failure(Answer(status), "listing a calendar")
-            listed[row.path] = _Version(row.text(ETAG), row.text(MODIFIED))
-        return own, listed
-
-    def _own_row(self, calendar: str, rows: Sequence[Row]) -> Row:
-        own = next((row for row in rows if same_collection(row.path, calendar)), None)
-        if own is None:
-            raise ITMustAct(
-                "The calendar server's answer does not speak of the calendar that was asked for.",
-                system=self._settings.name,
-                remedy="Run discovery again: the calendar may have another path now.",
-            )
-        if own.status != 200:
-            raise self._failure(Answer(own.status), "reading a calendar")
-        if not own.is_calendar:
-            raise ITMustAct(
-                "What was a calendar is none any more.",
-                system=self._settings.name,
-                remedy="Run discovery again and correct the configuration. Nothing was removed.",
-            )
-        return own
-
-    def _state(self, calendar: str) -> Row:
-        """The calendar's own row; proves that it is there and readable."""
-        return self._own_row(calendar, self._propfind(calendar, _STATE, "0", "reading a calendar").rows)
-
-    # --- changes since a token (RFC 6578) --------------------------------------------------------------------
-
-    def _delta(self, calendar: str, cursor: str) -> _Delta | None:
-        """What the server says of changes since `cursor`; None when only a whole listing can tell."""
-        delta = _Delta(cursor)
-        for _ in range(_PAGES):
-            answer = self._polling.send("REPORT", calendar, body=sync_collection(delta.token), depth="0")
-            if answer.status in (429, 502, 503, 504):
-                raise self._failure(answer, "reading changes")
-            page = _page(answer)
-            if page is None or not page.sync_token or _went_back(delta.token, page.sync_token):
-                return None
-            delta.token = page.sync_token
-            cut = False
-            for row in page.rows:
-                if same_collection(row.path, calendar):
-                    # 507 on the calendar itself: the server cut its answer, and goes on from the new token.
-                    cut = row.status == 507
-                    if row.status not in (200, 507):
-                        return None
-                elif not self._take(row, delta):
-                    return None
-            if not cut:
-                return delta
-        return None
-
-    @staticmethod
-    def _take(row: Row, delta: _Delta) -> bool:
-        """Add a row; False when it shows that rights were lost, which a listing has to judge."""
-        delta.changed.pop(row.path, None)
-        delta.removed.discard(row.path)
-        if row.path.endswith("/"):
-            return True  # a collection inside the calendar is no item
-        if row.status in (404, 410):
-            delta.removed.add(row.path)
-        elif row.status == 200:
-            delta.changed[row.path] = _Version(row.text(ETAG), row.text(MODIFIED))
-        elif row.status in (401, 403):
-            return False
-        else:
-            delta.unreadable.append((row.path, "", f"the server answers {row.status} for it"))
-        return True
-
-    # --- items -----------------------------------------------------------------------------------------------
+        last = Cursor.parse(cursor)
+        now = self._asking.now()
+        if last is None or last.sweep_is_due(calendar, now):
+            return self._whole(calendar, known, scope, last)
+        if last.token and self._asking.server.findings.trusts_tokens:
+            if now - last.read_at > _TOKENS_LAST:
+                return self._whole(calendar, known, scope, last)
+            return self._since_token(calendar, known, scope, last)
+        if scope is not None and last.window and now - last.listed_at <= _SPANS_LAST:
+            return self._span(calendar, known, scope, last) or self._whole(calendar, known, scope, last)
+        return self._whole(calendar, known, scope, last)
 
     def read(self, calendar: str, href: str) -> CalendarItem | None:
         """See `CalendarAccount.read`."""
-        answer = self._get(href)
+        answer = self._asking.get(href)
         if answer.status == 200:
-            return _item(href, answer)
+            return self._fetching.item(href, answer)
         if answer.found:
-            raise self._failure(answer, "reading an item")
-        self._state(calendar)
+            raise self._asking.failure(answer, "reading an item")
+        self._asking.state(calendar)
         return None
 
-    def _fetch(self, calendar: str, wanted: Mapping[str, _Version]) -> _Fetched:
-        """The bodies of these hrefs, in batches; one by one where a batch does not give one."""
-        fetched = _Fetched()
-        for batch in _batches(sorted(wanted)):
-            rows = self._multiget(calendar, batch)
-            for href in batch:
-                row = rows.get(href)
-                body = row.text(CALENDAR_DATA) if row is not None and row.status == 200 else ""
-                if row is None or not body.strip():
-                    self._single(href, wanted[href].etag, fetched, None)
-                    continue
-                modified = row.text(MODIFIED) or wanted[href].modified
-                fetched.items.append(CalendarItem(href, row.text(ETAG), canonical(body.encode()), modified))
-        return fetched
+    # --- by sync-token ---------------------------------------------------------------------------------------
 
-    def _multiget(self, calendar: str, hrefs: Sequence[str]) -> dict[str, Row]:
-        answer = self._polling.send("REPORT", calendar, body=multiget(hrefs), depth="0")
-        if answer.status not in (207, 500):
-            raise self._failure(answer, "reading items")
-        page = _page(answer)
-        if page is None:
-            # One item that the server stumbles over, or a character that XML cannot hold, spoils the whole answer.
-            return {}
-        rows: dict[str, Row] = {}
-        for row in page.rows:
-            if row.path not in rows or row.status == 200:  # some servers give one href several times
-                rows[row.path] = row
-        return rows
+    def _since_token(
+        self, calendar: str, known: Mapping[str, str], scope: ReadingScope | None, last: Cursor
+    ) -> CalendarChanges:
+        asking = self._asking
+        asked_at = asking.now()
+        delta = delta_since(asking, calendar, last.token)
+        if delta is None or len(delta.removed & known.keys()) > _MANY_REMOVED:
+            return self._whole(calendar, known, scope, last)
+        if delta.repeats(known):
+            asking.server.caught(Caught.REPEATS)
+            return self._whole(calendar, known, scope, last, claimed=delta)
+        fetched = self._fetching.fetch(calendar, other_versions(delta.changed, known))
+        gone = self._gone(delta.removed & known.keys(), known, fetched)
+        if len(gone) < len(delta.removed & known.keys()):
+            asking.server.caught(Caught.FALSE_REMOVAL)
+        # Asked last: only a calendar that answers now proves that those hrefs are gone, and not it.
+        state, answer = asking.state(calendar)
+        if self._is_another(state, last) or (delta.is_empty and self._moved(state, last, delta)):
+            return self._whole(calendar, known, scope, last, claimed=delta)
+        # The mark is of the state that was read when nothing has changed since.
+        same = state.text(SYNC_TOKEN) == delta.token and is_settled(asking.mark(state), asking.server_time(answer))
+        cursor = replace(last, read_at=asked_at, token=delta.token, ctag=state.text(CTAG), identity=identity_of(state))
+        return self._changes(
+            cursor,
+            asking.mark(state) if same else "",
+            fetched,
+            removed=gone,
+            unreadable=delta.unreadable,
+        )
 
-    def _single(self, href: str, version: str, fetched: _Fetched, known: str | None) -> bool:
-        """GET one item: True when it is not there, else it is in `fetched`, or set aside in it."""
-        answer = self._get(href)
-        if not answer.found:
+    def _is_another(self, state: Row, last: Cursor) -> bool:
+        identity = identity_of(state)
+        if identity and last.identity and identity != last.identity:
+            self._asking.server.caught(Caught.CALENDAR_REMADE)
             return True
-        if answer.status == 200:
-            item = _item(href, answer)
-            if not item.version or item.version != known:
-                fetched.items.append(item)
-        elif answer.status in (429, 502, 503, 504):
-            raise self._failure(answer, "reading an item")
-        else:
-            fetched.unreadable.append((href, version, f"the server answers {answer.status} for it"))
         return False
 
-    def _get(self, href: str) -> Answer:
-        # Uncompressed: web servers in front mark the ETag of a compressed answer, and it would match no more.
-        return self._polling.send("GET", href, encoding="identity")
+    def _moved(self, state: Row, last: Cursor, delta: Delta) -> bool:
+        """Whether the calendar's mark has moved and the server tells of no change, since or before."""
+        token, ctag = state.text(SYNC_TOKEN), state.text(CTAG)
+        if token != delta.token or (token == last.token and ctag == last.ctag):
+            return False
+        self._asking.server.caught(Caught.EMPTY_CHANGE)
+        return True
 
-    # --- requests --------------------------------------------------------------------------------------------
+    def _gone(self, hrefs: Collection[str], known: Mapping[str, str], fetched: Fetched) -> frozenset[str]:
+        """Those of which a GET finds nothing. What is there after all is in `fetched`."""
+        return frozenset(href for href in sorted(hrefs) if self._fetching.single(href, "", fetched, known.get(href)))
 
-    def _propfind(self, path: str, properties: Sequence[str], depth: str, what: str) -> Multistatus:
-        answer = self._polling.send("PROPFIND", path, body=propfind(properties), depth=depth)
-        page = _page(answer)
-        if page is None:
-            raise self._failure(answer, what)
-        return page
+    # --- by a span of time -----------------------------------------------------------------------------------
 
-    def _failure(self, answer: Answer, what: str) -> ConnectorError:
-        settings = self._settings
-        return failure(answer, what, system=settings.name, owned_by_it=settings.owned_by_it, now=self._now())
+    def _span(
+        self, calendar: str, known: Mapping[str, str], scope: ReadingScope, last: Cursor
+    ) -> CalendarChanges | None:
+        """What changed among the days that matter and the items that matter anyhow; None: ask for a whole listing."""
+        asking = self._asking
+        asked_at = asking.now()
+        # Asked first: its mark is of a state that was there before anything was read.
+        state, answer = asking.state(calendar)
+        if self._is_another(state, last):
+            return None
+        found = span_listing(asking, calendar, scope)
+        if found is None:
+            return None
+        window = short_names(found)
+        unseen = sorted(
+            href for href in known.keys() - found.keys() if href in scope.hrefs or short_name(href) in last.window
+        )
+        found |= versions_of(asking, calendar, unseen)
+        missing = [href for href in unseen if href not in found]
+        if len(missing) > _MANY_REMOVED:
+            return None
+        fetched = self._fetching.fetch(calendar, other_versions(found, known))
+        gone = self._gone(missing, known, fetched)
+        if gone:
+            asking.state(calendar)  # only a calendar that answers now proves that those hrefs are gone, and not it
+        mark = asking.mark(state)
+        return self._changes(
+            replace(last, read_at=asked_at, ctag=state.text(CTAG), identity=identity_of(state), window=window),
+            mark if is_settled(mark, asking.server_time(answer)) else "",
+            fetched,
+            removed=gone,
+        )
 
+    # --- all of it -------------------------------------------------------------------------------------------
 
-def canonical(body: bytes) -> bytes:
-    """A body with CRLF line ends and none too many: XML folds them, so that a GET and a REPORT give other bytes."""
-    return _LINE_END.sub(b"\r\n", body.strip()) + b"\r\n"
+    def _whole(
+        self,
+        calendar: str,
+        known: Mapping[str, str],
+        scope: ReadingScope | None,
+        last: Cursor | None,
+        claimed: Delta | None = None,
+    ) -> CalendarChanges:
+        """A proven listing. `claimed`: what the server said of changes, for comparison."""
+        asking = self._asking
+        asked_at = asking.now()
+        listing = whole_listing(asking, calendar, system=self._settings.name)
+        self._learn(listing, known, last, claimed)
+        own, items = listing.own, listing.items
+        token = asking.token(own)
+        window: frozenset[str] = frozenset()
+        if not token and scope is not None and len(items) >= LARGE:
+            window = short_names(span_listing(asking, calendar, scope) or ())
+        fetched = self._fetching.fetch(calendar, other_versions(items, known))
+        cursor = Cursor(asked_at, asked_at, token, own.text(CTAG), identity_of(own), window)
+        mark = asking.mark(own)
+        return self._changes(
+            cursor,
+            mark if is_settled(mark, listing.server_time) else "",
+            fetched,
+            present=frozenset(items),
+        )
 
+    def _learn(self, listing: Listing, known: Mapping[str, str], last: Cursor | None, claimed: Delta | None) -> None:
+        """Compare a listing with what the server had let us believe."""
+        if last is None or last.unfinished:
+            return
+        server, token = self._asking.server, listing.own.text(SYNC_TOKEN)
+        appeared = listing.items.keys() - known.keys()
+        vanished = known.keys() - listing.items.keys()
+        changed = {
+            href for href in other_versions(listing.items, known).keys() - appeared if not is_unsettled(known[href])
+        }
+        if claimed is not None:
+            if token == claimed.token and (vanished - claimed.removed or (appeared | changed) - claimed.changed.keys()):
+                server.caught(Caught.TOKEN_LIES)
+            return
+        mark = self._asking.mark(listing.own)
+        if not mark or not is_settled(mark, last.read_at):
+            return
+        if (token, listing.own.text(CTAG)) == (last.token or token, last.ctag):
+            if appeared or vanished:
+                server.caught(Caught.MARK_LIES)
+            elif changed:
+                server.caught(Caught.RESTLESS_ETAGS)
 
-def _item(href: str, answer: Answer) -> CalendarItem:
-    headers = answer.headers
-    return CalendarItem(href, headers.get("etag", ""), canonical(answer.body), headers.get("last-modified", ""))
-
-
-def _page(answer: Answer) -> Multistatus | None:
-    if answer.status != 207:
-        return None
-    try:
-        return parse_multistatus(answer.body)
-    except NotXml:
-        return None
-
-
-def _mark(row: Row) -> str:
-    # Both, where there are two: either of them fails to move on some server.
-    return " ".join(text for text in (row.text(SYNC_TOKEN), row.text(CTAG)) if text)
-
-
-def _other_versions(listed: Mapping[str, _Version], known: Mapping[str, str]) -> dict[str, _Version]:
-    return {href: version for href, version in listed.items() if not version.etag or known.get(href) != version.etag}
-
-
-def _went_back(old: str, new: str) -> bool:
-    """Whether a counting token has become smaller: the calendar was made anew, or the server restored."""
-    before, after = _NUMBERED_TOKEN.fullmatch(old), _NUMBERED_TOKEN.fullmatch(new)
-    if before is None or after is None or before[1] != after[1]:
-        return False
-    return int(after[2]) < int(before[2])
+    @staticmethod
+    def _changes(
+        cursor: Cursor,
+        mark: str,
+        fetched: Fetched,
+        *,
+        removed: frozenset[str] = frozenset(),
+        present: frozenset[str] | None = None,
+        unreadable: Sequence[tuple[str, str, str]] = (),
+    ) -> CalendarChanges:
+        return CalendarChanges(
+            cursor=str(replace(cursor, unfinished=fetched.more)),
+            mark="" if fetched.more else mark,
+            complete=present is not None,
+            items=tuple(fetched.items),
+            removed=removed,
+            present=present or frozenset(),
+            unreadable=(*unreadable, *fetched.unreadable),
+            more=fetched.more,
+        )
 
 
 def _takes_events(row: Row) -> bool:
     kinds = row.properties.get(COMPONENTS)
     if kinds is None:
         return True
-    names = [kind.get("name", "").upper() for kind in kinds.iter(f"{CALDAV}comp")]
+    names = [name.upper() for tag, name, _ in kinds.inside if tag == f"{CALDAV}comp"]
     return not names or "VEVENT" in names
 
 
@@ -357,8 +308,3 @@ def _writable(row: Row) -> bool | None:
 
 def _last_segment(path: str) -> str:
     return path.rstrip("/").rpartition("/")[2]
-
-
-def _batches(hrefs: Sequence[str]) -> Iterator[Sequence[str]]:
-    for first in range(0, len(hrefs), _BATCH):
-        yield hrefs[first : first + _BATCH]

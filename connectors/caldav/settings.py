@@ -1,47 +1,16 @@
-"""What has to be known of a CalDAV account and of the kind of server that it is on."""
+"""What has to be known of a CalDAV account."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import httpx2
 
+from connectors.caldav.profiles import UNKNOWN_SERVER, ServerProfile
 from connectors.errors import ITMustAct
 from connectors.hosts import HostPattern, is_loopback
 from connectors.network import Network
-
-
-@dataclass(frozen=True, slots=True)
-class ServerProfile:
-    """How far a kind of server can be trusted. Written down, never probed: a probe writes into a calendar.
-
-    `features`: the name of its profile in the caldav package; None for that package's defaults.
-    `create_condition`: `If-None-Match: *` keeps a PUT from overwriting.
-    `delete_condition`: `If-Match` keeps a DELETE from removing what has changed.
-    `sends_mail`: it answers the writing of an event with attendees by mail or by copies in other calendars.
-    """
-
-    name: str
-    features: str | None = None
-    create_condition: bool = False
-    delete_condition: bool = False
-    sends_mail: bool = True
-
-
-UNKNOWN_SERVER = ServerProfile("generic")
-PROFILES: Mapping[str, ServerProfile] = MappingProxyType(
-    {
-        profile.name: profile
-        for profile in (
-            UNKNOWN_SERVER,
-            ServerProfile("radicale", "radicale", create_condition=True, delete_condition=True, sends_mail=False),
-            ServerProfile("xandikos", "xandikos", create_condition=True, delete_condition=True, sends_mail=False),
-        )
-    }
-)
-"""By the name that a configuration uses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +22,7 @@ class CalDavSettings:
     `owner_addresses`: calendar -> e-mail addresses of its owner, to tell what the owner declined.
     `network`: the way there, and seconds of silence. `answer_limit`: seconds for one whole answer.
     `allowed_hosts`: hosts that may be named to a person as the right ones, when the server points to them.
-    `max_connections`: requests at the same time (a Radicale is at its best with 1 or 2).
+    `max_connections`: requests at the same time at most; the server's profile may say less.
     """
 
     name: str

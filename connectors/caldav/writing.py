@@ -13,6 +13,7 @@ from connectors.caldav.faults import Answer, WriteVerdict, failure, write_verdic
 from connectors.caldav.package import CutOff, Package
 from connectors.caldav.reading import Reading
 from connectors.caldav.settings import CalDavSettings
+from connectors.caldav.versions import comes_back, etag_in
 from connectors.errors import AnswerLost, BadItem, ConnectorError, RetryLater, Stale
 from connectors.icalendar_draft import is_organised, patch_draft, render_draft
 from connectors.records import CalendarItem, EventDraft
@@ -89,14 +90,15 @@ class Writing:
 
         Without one, or when `look` asks for it, the item is read now and has to be what it was. Raises `Stale`.
         """
-        if _is_strong(item.version) and not look:
+        if _is_strong(item.version) and not look and not comes_back(item.version):
             return item.version
         current = self._reading.read(calendar, item.href)
         if current is None:
             raise _GoneError("An event is gone.", system=self._settings.name)
         if current.body != item.body:
             raise self._stale("An event has changed since it was read.")
-        return current.version if _is_strong(current.version) else ""
+        etag = etag_in(current.version)
+        return etag if _is_strong(etag) else ""
 
     # --- sending ---------------------------------------------------------------------------------------------
 
@@ -146,7 +148,7 @@ class Writing:
         if (
             current is not None
             and current.body == item.body
-            and (current.version == item.version or not _is_strong(item.version))
+            and (etag_in(current.version) == etag_in(item.version) or not _is_strong(item.version))
         ):
             # Nothing has changed: it is the content that is not wanted, for which Xandikos says 412 too.
             raise self._refused(answer)

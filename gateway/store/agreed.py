@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Table, bindparam, delete, select, union, update
@@ -42,6 +43,19 @@ def mirrors(connection: Connection, agent_id: int) -> tuple[AgreedMirror, ...]:
     return tuple(
         AgreedMirror(id_, agent, CalendarRef(account, calendar), *rest) for id_, agent, account, calendar, *rest in rows
     )
+
+
+def own_hrefs(connection: Connection, ref: CalendarRef, since: datetime) -> frozenset[str]:
+    """Copies that end after `since`, and every mirror, in one calendar."""
+    copies_there = select(agreed_copy.c.href).where(
+        agreed_copy.c.account == ref.account,
+        agreed_copy.c.calendar == ref.calendar,
+        agreed_copy.c.ends_at >= since,
+    )
+    mirrors_there = select(agreed_mirror.c.href).where(
+        agreed_mirror.c.account == ref.account, agreed_mirror.c.calendar == ref.calendar
+    )
+    return frozenset(connection.scalars(union(copies_there, mirrors_there)))
 
 
 def suppressions(connection: Connection, agent_id: int) -> tuple[Suppression, ...]:

@@ -125,6 +125,11 @@ class Store:
         with self._database.read() as connection:
             return calendars.known_items(connection, ref)
 
+    def own_hrefs(self, ref: CalendarRef, since: datetime) -> frozenset[str]:
+        """Where our events are in this calendar: copies that end after an instant, and all events of absences."""
+        with self._database.read() as connection:
+            return agreed.own_hrefs(connection, ref, since)
+
     def organisation_states(self) -> dict[int, OrganisationState]:
         """By organisation id."""
         with self._database.read() as connection:

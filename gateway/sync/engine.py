@@ -68,7 +68,7 @@ class Engine:
         self._clock = clock
         self._new_id = new_id
         self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
-        self._calendars = CalendarObserver(store, clock, keys.digest_key)
+        self._calendars = CalendarObserver(store, clock, keys.digest_key, timedelta(days=settings.rules.horizon_days))
 
     def run(
         self,

@@ -6,10 +6,11 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from connectors.errors import BadItem
 from connectors.ports import CalendarAccount, Clock
-from connectors.records import CalendarItem
+from connectors.records import CalendarChanges, CalendarItem, ReadingScope
 from gateway.store.store import Store
 from gateway.store.values import KnownItem
 from gateway.sync.observed_changes import note_changes
@@ -19,14 +20,22 @@ from mappings.identity import NAMESPACE, is_native_copy
 from mappings.owned import notes_digest, owned_digest, owned_of_event, times_digest
 from mappings.times import times_of
 
+_LOOK_BACK = timedelta(days=60)
+_MARGIN = timedelta(days=14)
+"""Of a calendar that is too large to be listed each time, these days before and after what matters are read."""
+
 
 @dataclass(frozen=True, slots=True)
 class CalendarObserver:
-    """Reads calendars into the store. `digest_key` keys every digest of what a server gave."""
+    """Reads calendars into the store. `digest_key` keys every digest of what a server gave.
+
+    `horizon`: how far ahead calendar events matter.
+    """
 
     store: Store
     clock: Clock
     digest_key: bytes
+    horizon: timedelta
 
     def read(self, account: CalendarAccount, ref: CalendarRef, mark: str, *, run_id: str = "") -> bool:
         """Bring the shadow of one calendar up to date; False when its `mark` says that nothing changed.
@@ -34,13 +43,36 @@ class CalendarObserver:
         Raises what the port raises: then nothing of this reading was kept.
         """
         state = self.store.calendar_state(ref)
-        if state is not None and mark and state.mark == mark:
+        cursor = state.cursor if state else None
+        if state is not None and mark and state.mark == mark and not account.is_due(ref.calendar, cursor):
             return False
-        known = self.store.known_items(ref)
-        read_at = self.clock.now()
-        changes = account.changes(
-            ref.calendar, state.cursor if state else None, {href: item.version for href, item in known.items()}
-        )
+        more = True
+        while more:
+            # Page by page, each a transaction: a calendar may hold more bodies than memory should.
+            known = self.store.known_items(ref)
+            read_at = self.clock.now()
+            versions = {href: item.version for href, item in known.items()}
+            changes = account.changes(ref.calendar, cursor, versions, self._scope(ref, read_at))
+            more = changes.more
+            # The mark seen before reading: what changed meanwhile is read again rather than missed.
+            kept_mark = "" if more else mark or changes.mark
+            noted_for = run_id if state is not None else None
+            self._keep(account, ref, changes, known, mark=kept_mark, read_at=read_at, run_id=noted_for)
+            cursor = changes.cursor
+        return True
+
+    def _keep(
+        self,
+        account: CalendarAccount,
+        ref: CalendarRef,
+        changes: CalendarChanges,
+        known: Mapping[str, KnownItem],
+        *,
+        mark: str,
+        read_at: datetime,
+        run_id: str | None,
+    ) -> None:
+        """One reading, or one page of it. `run_id` None: the calendar's first, which is no news."""
         events = [event for item in changes.items if (event := self._event(account, ref, item, known.get(item.href)))]
         events += [
             SeenEvent(ref, href, version, raw_digest="", set_aside=reason)
@@ -50,20 +82,15 @@ class CalendarObserver:
         if changes.complete:
             gone |= known.keys() - changes.present - {event.href for event in events}
         with self.store.transaction() as tx:
-            tx.save_calendar_reading(
-                ref,
-                events=events,
-                gone=gone,
-                cursor=changes.cursor,
-                # The mark seen before reading: what changed meanwhile is read again rather than missed.
-                mark=mark or changes.mark,
-                read_at=read_at,
-            )
-            if state is not None:
+            tx.save_calendar_reading(ref, events=events, gone=gone, cursor=changes.cursor, mark=mark, read_at=read_at)
+            if run_id is not None:
                 changed = [(e.href, "changed" if e.href in known else "appeared", None) for e in events]
                 vanished = [(href, "vanished", None) for href in sorted(gone)]
                 note_changes(tx, (*changed, *vanished), side=Side.CALENDAR, kind="event", at=read_at, run_id=run_id)
-        return True
+
+    def _scope(self, ref: CalendarRef, now: datetime) -> ReadingScope:
+        start = now - _LOOK_BACK
+        return ReadingScope(start, now + self.horizon + _MARGIN, self.store.own_hrefs(ref, start))
 
     def _event(
         self, account: CalendarAccount, ref: CalendarRef, item: CalendarItem, known: KnownItem | None

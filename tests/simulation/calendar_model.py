@@ -21,6 +21,8 @@ from connectors.records import (
     CalendarItem,
     CalendarMark,
     EventDraft,
+    ReadingScope,
+    ServerTrait,
 )
 from tests.simulation.meetings import ALARM, Meeting
 from tests.simulation.weather import READ_TIMEOUT, Fate, ModelClock, Weather
@@ -173,7 +175,12 @@ class ModelAccount:
         self._request()
         return tuple(CalendarMark(each, self._mark(each)) for each in self._calendars)
 
-    def changes(self, calendar: str, cursor: str | None, known: Mapping[str, str]) -> CalendarChanges:
+    def is_due(self, calendar: str, cursor: str | None) -> bool:
+        return cursor is None
+
+    def changes(
+        self, calendar: str, cursor: str | None, known: Mapping[str, str], scope: ReadingScope | None = None
+    ) -> CalendarChanges:
         self._request()
         server, style = self._server, self._server.style
         if style.restless:
@@ -216,6 +223,9 @@ class ModelAccount:
 
     def href_of(self, calendar: str, uid: str) -> str:
         return f"{calendar}{uid}.ics"
+
+    def traits(self) -> tuple[ServerTrait, ...]:
+        return ()
 
     def close(self) -> None:
         return

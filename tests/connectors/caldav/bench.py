@@ -9,13 +9,26 @@ from typing import Protocol, Self
 import httpx2
 
 from connectors.caldav import CalDavAccount, CalDavSettings
+from connectors.caldav.cursor import Cursor
 from connectors.caldav.paths import encoded
+from connectors.caldav.profiles import PROFILES
 from connectors.caldav.provision import make_calendar
-from connectors.caldav.settings import PROFILES
 from tests.servers.counting_proxy import CountingProxy, Cut
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 _numbers = itertools.count(1)
+
+
+def cursor_at(token: str, **fields: object) -> str:
+    """The cursor of a calendar that was read right now, up to this sync-token."""
+    return str(Cursor(NOW, NOW, **({"token": token} | fields)))  # type: ignore[arg-type]
+
+
+def token_in(cursor: str) -> str:
+    """The sync-token that a cursor holds."""
+    parsed = Cursor.parse(cursor)
+    assert parsed is not None
+    return parsed.token
 
 
 class CalDavServer(Protocol):

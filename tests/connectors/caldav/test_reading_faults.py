@@ -21,7 +21,7 @@ from tests.connectors.caldav.answers import (
     row,
     without_row,
 )
-from tests.connectors.caldav.bench import CalDavBench
+from tests.connectors.caldav.bench import CalDavBench, cursor_at, token_in
 from tests.contract.calendar_contract import versions, vevent
 from tests.servers.counting_proxy import Before, Instead, Reply
 from tests.servers.radicale import RadicaleServer
@@ -36,7 +36,7 @@ def bench(radicale: RadicaleServer) -> Iterator[CalDavBench]:
 # --- an emptied calendar that is none -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cursor", [None, "http://radicale.org/ns/sync/0"])
+@pytest.mark.parametrize("cursor", [None, cursor_at("http://radicale.org/ns/sync/0")])
 @pytest.mark.parametrize(
     ("rows", "error"),
     [
@@ -158,7 +158,7 @@ def test_a_removal_is_not_judged_from_an_error(bench: CalDavBench) -> None:
 def test_a_token_that_is_refused_or_no_use_leads_to_a_whole_listing(bench: CalDavBench, reply: Reply) -> None:
     href = bench.other_client_puts("a", vevent("a"))
     bench.proxy.when("REPORT", Instead(reply))
-    changes = bench.account.changes(bench.calendar, "data:,7", {})
+    changes = bench.account.changes(bench.calendar, cursor_at("data:,7"), {})
     assert changes.complete
     assert changes.present == {href}
 
@@ -167,7 +167,7 @@ def test_a_token_that_is_refused_or_no_use_leads_to_a_whole_listing(bench: CalDa
 def test_a_busy_server_is_not_asked_for_more(bench: CalDavBench, status: int) -> None:
     bench.proxy.when("REPORT", Instead(Reply(status, (("Retry-After", "7"),))))
     with pytest.raises(RetryLater) as raised:
-        bench.account.changes(bench.calendar, "data:,7", {})
+        bench.account.changes(bench.calendar, cursor_at("data:,7"), {})
     assert raised.value.retry_after == 7.0
     assert len(bench.proxy.seen) == 1
 
@@ -179,9 +179,9 @@ def test_an_answer_that_was_cut_is_read_on_to_its_end(bench: CalDavBench) -> Non
         rows = given(href, "<getetag>1</getetag>")
         rest = row(bench.calendar, 507) if number == 0 else ""
         bench.proxy.when("REPORT", Instead(multistatus(rows, rest, f"<sync-token>data:,{8 + number}</sync-token>")))
-    changes = bench.account.changes(bench.calendar, "data:,7", {})
+    changes = bench.account.changes(bench.calendar, cursor_at("data:,7"), {})
     assert {item.href for item in changes.items} == set(hrefs)
-    assert changes.cursor == "data:,9"
+    assert token_in(changes.cursor) == "data:,9"
 
 
 def test_neither_limit_nor_data_is_asked_of_a_sync_report(bench: CalDavBench) -> None:
