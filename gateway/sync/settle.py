@@ -65,7 +65,10 @@ class Settler:
         return True
 
     def _settle_event(self, ledger: Ledger, intent: OpenIntent) -> bool:
-        """Calendars can be asked at once: a late write meets its own precondition."""
+        """A late change or removal meets its own precondition, so that calendars can be asked at once.
+
+        A late creation meets none when what it stands for is gone and nothing was made in its place: it is waited for.
+        """
         operation = intent.operation
         if operation.ref is None:
             return self._close(intent)
@@ -73,12 +76,15 @@ class Settler:
         href = operation.href
         if operation.action is Action.CREATE and operation.draft is not None:
             href = account.href_of(operation.ref.calendar, operation.draft.uid)
+        asked_at = self.clock.now()
         item = account.read(operation.ref.calendar, href)
         if operation.action is Action.DELETE:
             if item is not None:
                 return self._close(intent)
             self.recorder.done(ledger, operation, Result(before=intent.before), intent)
             return True
+        if item is None and operation.action is Action.CREATE:
+            return self._close_if_late(intent, asked_at)
         if item is None or not self._is_as_asked(operation, self.observer.see(account, operation.ref, item)):
             return self._close(intent)
         self.recorder.done(ledger, operation, Result(item=item, before=intent.before), intent)

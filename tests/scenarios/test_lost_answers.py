@@ -209,3 +209,29 @@ def test_a_new_copy_whose_answer_is_lost_is_there_once(departement: Departement,
     time.sleep(_LATE if isinstance(cut, Before) else 0)
     departement.settled()
     assert agent.shown() == [Shown("RDV", *hours(departement.at(1, 9), 0.5))]
+
+
+def test_a_late_copy_of_an_rdv_that_is_gone_by_then_does_not_stay(departement: Departement, agent: Person) -> None:
+    departement.rdv(departement.at(3, 9), agent)
+    departement.settled()
+    rdv = departement.rdv(departement.at(1, 9), agent)
+    departement.door.when("PUT", Before(_late))
+    departement.sync()
+    departement.state.rdvs.delete(rdv)
+    departement.sync(minutes=0)
+    time.sleep(_LATE)
+    departement.settled()
+    departement.settled()
+    assert agent.shown() == [Shown("RDV", *hours(departement.at(3, 9), 0.5))]
+
+
+def test_a_late_event_of_an_absence_that_is_gone_by_then_does_not_stay(departement: Departement, agent: Person) -> None:
+    absence = departement.absence(agent, "Réunion", *hours(departement.at(1, 9)))
+    departement.door.when("PUT", Before(_late))
+    departement.sync()
+    departement.state.absences.delete(absence)
+    departement.sync(minutes=0)
+    time.sleep(_LATE)
+    departement.settled()
+    departement.settled()
+    assert agent.shown() == []
