@@ -18,8 +18,7 @@ from uuid import uuid4
 import httpx2
 from sqlalchemy.engine import URL, make_url
 
-from connectors.caldav import CalDavAccount, CalDavSettings
-from connectors.caldav.profiles import PROFILES
+from connectors.caldav import PROFILES, CalDavAccount, CalDavSettings, Servers
 from connectors.network import ClientCertificate, Network, Proxy
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from connectors.rdv_solidarites import (
@@ -33,6 +32,7 @@ from connectors.rdv_solidarites import (
 from gateway.agents.accounts import AccountBook, Aliases, Credential, filled, read_credentials
 from gateway.clock import SystemClock
 from gateway.keys import Keyring, load_keys
+from gateway.remembered import RememberedPassword, RememberedServers
 from gateway.settings import AccountSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
 from gateway.settings_parts import SecretSource
@@ -102,7 +102,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         store = _store(settings, keys, stack)
         rdv_solidarites = rdv_solidarites_client(settings, store, clock)
         stack.callback(rdv_solidarites.close)
-        accounts = account_book(settings, clock)
+        accounts = account_book(settings, shared_by_accounts(clock, store, keys))
         stack.callback(accounts.close)
         engine = Engine(
             store=store,
@@ -139,7 +139,42 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
     )
 
 
-def account_book(settings: Settings, clock: Clock) -> AccountBook:
+@dataclass(frozen=True, slots=True)
+class SharedByAccounts:
+    """What all calendar accounts of one process have in common. Without a store, nothing outlives the process.
+
+    `retry`: passwords that were refused are tried once more.
+    """
+
+    clock: Clock
+    servers: Servers
+    store: Store | None = None
+    keys: Keyring | None = None
+    retry: bool = False
+
+    def passwords(self, credential: Credential) -> RememberedPassword | None:
+        """What is remembered of this password."""
+        if self.store is None or self.keys is None:
+            return None
+        return RememberedPassword(
+            self.store,
+            self.keys,
+            url=credential.url,
+            username=credential.username,
+            password=credential.password,
+            retry=self.retry,
+        )
+
+
+def shared_by_accounts(
+    clock: Clock, store: Store | None = None, keys: Keyring | None = None, *, retry: bool = False
+) -> SharedByAccounts:
+    """One for all accounts of a process: those on one server wait for each other there."""
+    memory = None if store is None else RememberedServers(store)
+    return SharedByAccounts(clock, Servers(memory, now=clock.now), store, keys, retry)
+
+
+def account_book(settings: Settings, shared: SharedByAccounts) -> AccountBook:
     """Every account of the configuration, and the parts of those that serve many agents. Reaches nothing.
 
     Raises `SettingsError` when a secret is missing or a credentials file cannot be used.
@@ -151,25 +186,25 @@ def account_book(settings: Settings, clock: Clock) -> AccountBook:
         if section.credentials_file is not None:
             credentials = read_credentials(section.credentials_file, section.name)
             _make_room_for_sockets(len(credentials))
-            makers[section.name] = partial(_own_account, settings, section, clock, aliases, credentials)
+            makers[section.name] = partial(_own_account, settings, section, shared, aliases, credentials)
         else:
-            base = _service_account(settings, section, clock)
+            base = _service_account(settings, section, shared)
             whole[section.name] = base
             makers[section.name] = partial(_at_home, section, aliases, base)
     return AccountBook(whole, makers, sharing=whole)
 
 
-def calendar_account(settings: Settings, section: AccountSection, clock: Clock) -> CalendarAccount:
+def calendar_account(settings: Settings, section: AccountSection, shared: SharedByAccounts) -> CalendarAccount:
     """The account that the section describes. Raises `SettingsError` for a profile that there is not."""
-    return _service_account(settings, section, clock)
+    return _service_account(settings, section, shared)
 
 
-def _service_account(settings: Settings, section: AccountSection, clock: Clock) -> CalDavAccount:
+def _service_account(settings: Settings, section: AccountSection, shared: SharedByAccounts) -> CalDavAccount:
     password = section.password.read().get_secret_value()
     url, home = section.url, section.home
     if section.is_template:
         url, home = str(httpx2.URL(section.url).join("/")), None
-    return _caldav_account(settings, section, clock, Credential(section.username, password, url), home)
+    return _caldav_account(settings, section, shared, Credential(section.username, password, url), home)
 
 
 def _at_home(section: AccountSection, aliases: Aliases, base: CalDavAccount, part: str) -> CalendarAccount:
@@ -185,7 +220,7 @@ def _at_home(section: AccountSection, aliases: Aliases, base: CalDavAccount, par
 def _own_account(  # noqa: PLR0917 - all but the last are bound where the book is made
     settings: Settings,
     section: AccountSection,
-    clock: Clock,
+    shared: SharedByAccounts,
     aliases: Aliases,
     credentials: Mapping[str, Credential],
     part: str,
@@ -195,7 +230,7 @@ def _own_account(  # noqa: PLR0917 - all but the last are bound where the book i
     login = aliases.logins.get(part, own.username)
     home = filled(section.home, part, login) if section.home else None
     url = filled(own.url or section.url, part, login)
-    return _caldav_account(settings, section, clock, Credential(own.username, own.password, url), home)
+    return _caldav_account(settings, section, shared, Credential(own.username, own.password, url), home)
 
 
 def _make_room_for_sockets(accounts: int) -> None:
@@ -208,7 +243,7 @@ def _make_room_for_sockets(accounts: int) -> None:
 
 
 def _caldav_account(
-    settings: Settings, section: AccountSection, clock: Clock, credential: Credential, home: str | None
+    settings: Settings, section: AccountSection, shared: SharedByAccounts, credential: Credential, home: str | None
 ) -> CalDavAccount:
     profile = PROFILES.get(section.profile)
     if profile is None:
@@ -230,7 +265,9 @@ def _caldav_account(
             answer_limit=section.answer_limit,
             max_connections=section.connections,
         ),
-        now=clock.now,
+        now=shared.clock.now,
+        servers=shared.servers,
+        passwords=shared.passwords(credential),
     )
 
 

@@ -89,9 +89,10 @@ def _configuration_remedy(answer: Answer) -> str | None:
 
 def wrong_password(*, system: str, owned_by_it: bool) -> ConnectorError:
     """The server does not take the credentials."""
-    said = "The calendar server does not accept the user name and password."
+    said = "The calendar server does not accept the user name and password, which are not tried again."
     if owned_by_it:
-        return ITMustAct(said, system=system, remedy="Give the account its right password, then try again.")
+        remedy = "Give the account its right password. If it is right: rdv-gateway check --retry"
+        return ITMustAct(said, system=system, remedy=remedy)
     return AgentMustAct(said, system=system, remedy="Enter the calendar's password again.")
 
 

@@ -47,18 +47,17 @@ class Server:
         """The server was seen to do this."""
         with self._lock:
             found = self._findings = self._known().with_caught(what)
-            count = found.caught[what]
-            # Saved when it is new and then ever more rarely: a habit is no news.
-            if count & (count - 1) == 0:
-                self._memory.save(self._host, str(found))
+        # Saved when it is new and then ever more rarely: a habit is no news.
+        if found.caught[what] & (found.caught[what] - 1) == 0:
+            self._memory.save(self._host, str(found))
 
     def announced(self, software: str, announced: Collection[Announced]) -> None:
         """The server said this of itself."""
         with self._lock:
             before = self._known()
-            self._findings = before.with_announced(software, announced)
-            if self._findings != before:
-                self._memory.save(self._host, str(self._findings))
+            found = self._findings = before.with_announced(software, announced)
+        if found != before:
+            self._memory.save(self._host, str(found))
 
     def _known(self) -> Findings:
         if self._findings is None:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from connectors.errors import Addressee, ConnectorError
+from connectors.records import ServerTrait
 from gateway.cli.check_network import Fact, network_facts
 from gateway.cli.describe import problem_lines
 from gateway.cli.exits import Exit
 from gateway.cli.output import messages, print_json, progress, results, table
 from gateway.clock import SystemClock
-from gateway.composition import calendar_account, opened_store, rdv_solidarites_client
+from gateway.composition import (
+    SharedByAccounts,
+    calendar_account,
+    opened_store,
+    rdv_solidarites_client,
+    shared_by_accounts,
+)
+from gateway.keys import load_keys
 from gateway.settings import AccountSection, Settings, load
 from gateway.settings_problems import SettingsError
 from gateway.store.store import Store
@@ -34,11 +42,11 @@ class Finding:
     problem: Problem | None = None
 
 
-def run(config: Path, *, as_json: bool) -> Exit:
+def run(config: Path, *, as_json: bool, retry: bool = False) -> Exit:
     """Try, show, and leave with 2 for a fault of this machine, 3 for one of a remote system."""
     settings = load(config)
     with progress("Trying both sides…", as_json=as_json):
-        findings = list(look(settings))
+        findings = list(look(settings, retry=retry))
     problems = [finding.problem for finding in findings if finding.problem is not None]
     if as_json:
         print_json({"checks": [_json(finding) for finding in findings]})
@@ -52,8 +60,8 @@ def run(config: Path, *, as_json: bool) -> Exit:
     return Exit.REMOTE if problems else Exit.FINE
 
 
-def look(settings: Settings) -> Iterator[Finding]:
-    """All findings, in the order a person would mend them."""
+def look(settings: Settings, *, retry: bool = False) -> Iterator[Finding]:
+    """All findings, in the order a person would mend them. `retry`: see `shared_by_accounts`."""
     yield Finding("configuration", "accounts: " + ", ".join(section.name for section in settings.accounts))
     with ExitStack() as stack:
         store: Store | None = None
@@ -67,8 +75,10 @@ def look(settings: Settings) -> Iterator[Finding]:
         for fact in network_facts(settings, SystemClock().now(), os.environ):
             yield _fact(fact)
         yield from _rdv_solidarites(settings, store)
+        keys = load_keys(settings.gateway.keys) if store is not None else None
+        shared = shared_by_accounts(SystemClock(), store, keys, retry=retry)
         for section in settings.accounts:
-            yield from _account(settings, section, store)
+            yield from _account(settings, section, store, shared)
         yield from _unconfigured(settings, store)
 
 
@@ -100,21 +110,31 @@ def _rdv_solidarites(settings: Settings, store: Store | None) -> Iterator[Findin
             yield _missing(what, reason, "Give the technical account its rights on this agent back.")
 
 
-def _account(settings: Settings, section: AccountSection, store: Store | None) -> Iterator[Finding]:
+def _account(
+    settings: Settings, section: AccountSection, store: Store | None, shared: SharedByAccounts
+) -> Iterator[Finding]:
     what = f"account {section.name}"
     try:
-        with closing(calendar_account(settings, section, SystemClock())) as account:
+        with closing(calendar_account(settings, section, shared)) as account:
             calendars = account.discover()
+            traits = account.traits()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error, system=section.name)
         return
     yield Finding(what, "calendars: " + ", ".join(calendar.calendar for calendar in calendars))
+    yield from server_profile(section.name, traits)
     found = {calendar.calendar for calendar in calendars}
     for agent in store.agents(_ACTIVE) if store else ():
         for ref in agent.calendars:
             if ref.account == section.name and ref.calendar not in found:
                 reason = f"calendar {ref.calendar} of agent {agent.agent_id} is not visible to this account"
                 yield _missing(what, reason, "Share it with the account again.", system=section.name)
+
+
+def server_profile(account: str, traits: Iterable[ServerTrait]) -> Iterator[Finding]:
+    """What is known of an account's server, one line each, with how it is known."""
+    for trait in traits:
+        yield Finding(f"account {account}: server", f"{trait.name}: {trait.value} ({trait.basis})")
 
 
 def _unconfigured(settings: Settings, store: Store | None) -> Iterator[Finding]:

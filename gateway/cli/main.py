@@ -68,11 +68,15 @@ def init(
 
 
 @app.command()
-def check(config: Config = _CONFIG, as_json: Json = False) -> None:
+def check(
+    retry: Annotated[bool, typer.Option("--retry", help="Try calendar passwords again that were refused.")] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
     """Try everything that a sync needs, write nothing, and say who can mend what fails."""
     from gateway.cli import check as command
 
-    _end(command.run(config, as_json=as_json))
+    _end(command.run(config, as_json=as_json, retry=retry))
 
 
 @app.command()
