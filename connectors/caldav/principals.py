@@ -111,7 +111,7 @@ def _searches(email: str) -> Iterator[bytes]:
     )
 
 
-_Properties = dict[str, etree._Element]
+_Properties = dict[str, etree._Element]  # noqa: SLF001 - the stubs name no other type
 """The properties of one principal that were given, by name."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from connectors.errors import OurBug
 from gateway.store.codec import dump_json, dump_problems, load_problems, load_requests
@@ -80,6 +80,10 @@ def save_agent_result(
 
 def save_figures(connection: Connection, figures: PlanFigures) -> None:
     upsert(connection, first_plan, [asdict(figures)])
+
+
+def drop_figures(connection: Connection, agent_id: int) -> None:
+    connection.execute(delete(first_plan).where(first_plan.c.agent_id == agent_id))
 
 
 def figures(connection: Connection) -> tuple[PlanFigures, ...]:

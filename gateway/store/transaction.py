@@ -254,6 +254,10 @@ class Transaction:
         """What the plan of an agent's first run comes to; replaces that of an earlier one."""
         runs.save_figures(self._connection, figures)
 
+    def drop_figures(self, agent_id: int) -> None:
+        """The agent's first plan is to be made anew, or was done."""
+        runs.drop_figures(self._connection, agent_id)
+
     def journal(self, entry: JournalEntry) -> int:
         """Add an entry; its number. There is no way to change or remove one."""
         return log.append(self._connection, self._keys, entry)

@@ -14,6 +14,7 @@ from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.store.store import Store
 from gateway.sync.apply import Applier, Outcome
 from gateway.sync.ceiling import Ceiling, remote_of, split
+from gateway.sync.figures import figures_of
 from gateway.sync.guard import GuardContext, guard, totals_of
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
@@ -203,6 +204,9 @@ class AgentRunner:
         now = self.clock.now()
         with self.store.transaction() as tx:
             tx.replace_holds(agent.agent_id, guarded.held, run_id=self.run_id, at=now)
+            if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved:
+                horizon = self.context.rules.horizon_days
+                tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))
             tx.save_agent_result(report, run_id=self.run_id, at=now, complete=complete and not problems)
         return report
 

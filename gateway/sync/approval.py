@@ -20,25 +20,29 @@ class Approval:
 
 
 def pending(store: Store, agent_ids: Collection[int] | None = None) -> Approval:
-    """What waits: held operations, and agents whose first plan was made and waits as a whole (even an empty one)."""
-    waiting = tuple(hold for hold in store.holds() if agent_ids is None or hold.agent_id in agent_ids)
-    planned = {status.agent_id for status in store.agent_status() if status.last_run_id}
+    """What waits: held operations, and agents whose first plan was made and waits as a whole (even an empty one).
+
+    Nothing of those who are paused or have left: what they had is planned and shown again when they come back.
+    """
+    active = store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
+    chosen = {agent.agent_id for agent in active if agent_ids is None or agent.agent_id in agent_ids}
+    waiting = tuple(hold for hold in store.holds() if hold.agent_id in chosen)
+    planned = {figures.agent_id for figures in store.first_plans()}
     first = tuple(
         agent.agent_id
-        for agent in store.agents(states=(AgentState.FIRST_RUN,))
-        if agent.agent_id in planned
-        and not agent.first_run_approved
-        and (agent_ids is None or agent.agent_id in agent_ids)
+        for agent in active
+        if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved and agent.agent_id in chosen & planned
     )
     return Approval(waiting, first)
 
 
 def approve(store: Store, approval: Approval, *, at: datetime, by: str) -> None:
     """Let it through at the next run. What is not in it is held again."""
-    agents = sorted({hold.agent_id for hold in approval.holds} | set(approval.agents))
+    by_agent: dict[int, list[str]] = {agent_id: [] for agent_id in approval.agents}
+    for hold in approval.holds:
+        by_agent.setdefault(hold.agent_id, []).append(hold.digest)
     with store.transaction() as tx:
-        for agent_id in agents:
-            digests = [hold.digest for hold in approval.holds if hold.agent_id == agent_id]
+        for agent_id, digests in sorted(by_agent.items()):
             tx.approve(agent_id, digests, at=at, by=by)
             if agent_id in approval.agents:
                 tx.set_first_run_approved(agent_id)
