@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+
+from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-from gateway.sync.values import AgentState, LinkedAgent
+from gateway.sync.values import AgentState, JournalEntry, LinkedAgent
+
+_RUNNING = (AgentState.FIRST_RUN, AgentState.LIVE)
 
 
 def pause(tx: Transaction, agent: LinkedAgent) -> None:
@@ -22,3 +28,27 @@ def resume(tx: Transaction, agent: LinkedAgent) -> None:
     """Go on where the agent stood: live, or waiting for the approval of a first plan."""
     state = AgentState.LIVE if agent.first_run_approved else AgentState.FIRST_RUN
     tx.set_agent_state(agent.agent_id, state)
+
+
+def set_paused(
+    store: Store, agents: Iterable[LinkedAgent], *, paused: bool, at: datetime, by: str
+) -> tuple[LinkedAgent, ...]:
+    """Pause them, or let them go on, in one transaction; those to whom that was news. Who has left stays so."""
+    changed = [agent for agent in agents if (agent.state in _RUNNING if paused else agent.state is AgentState.PAUSED)]
+    with store.transaction() as tx:
+        for agent in changed:
+            (pause if paused else resume)(tx, agent)
+            tx.journal(
+                JournalEntry(
+                    at=at,
+                    run_id="",
+                    agent_id=agent.agent_id,
+                    side="gateway",
+                    action="pause" if paused else "resume",
+                    object="agent",
+                    reference=f"agent {agent.agent_id}",
+                    rule=f"by {by}",
+                    fields=("state",),
+                )
+            )
+    return tuple(changed)

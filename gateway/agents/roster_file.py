@@ -18,6 +18,7 @@ from gateway.settings_problems import nearest
 
 COLUMNS = ("agent", "email", "name", "account", "receives", "blocks", "zone", "wave", "state")
 HIGHEST_WAVE = 9999
+BYTE_ORDER_MARK = "\ufeff"
 _BETWEEN = "|"
 _LARGEST = 20 * 1024 * 1024
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -81,13 +82,13 @@ class RosterFile:
 
 
 def write_csv(lines: Iterable[RosterLine], *, separator: str = ";") -> str:
-    """With a byte order mark, by which spreadsheets know UTF-8, and `;`, which French ones expect."""
+    """With `;`, which French spreadsheets expect. `BYTE_ORDER_MARK` before it tells them that it is UTF-8."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter=separator, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for line in lines:
         writer.writerow([_guarded(cell) for cell in _cells(line)])
-    return "\ufeff" + text.getvalue()
+    return text.getvalue()
 
 
 def write_json(lines: Iterable[RosterLine]) -> str:
@@ -229,10 +230,9 @@ def _json_entries(data: bytes) -> tuple[list[tuple[int, Mapping[str, Any]]], lis
     entries: list[tuple[int, Mapping[str, Any]]] = []
     faults: list[LineFault] = []
     for number, entry in enumerate(listed, start=1):
-        unknown = sorted(set(entry) - set(COLUMNS)) if isinstance(entry, dict) else None
-        if not isinstance(entry, dict) or unknown is None:
+        if not isinstance(entry, dict):
             faults.append(LineFault(number, "it is not an object", "Give one object for each agent."))
-        elif unknown:
+        elif unknown := sorted(set(entry) - set(COLUMNS)):
             what = f"it has a key {unknown[0]} that there is not{nearest(unknown[0], COLUMNS)}"
             faults.append(LineFault(number, what, f"The keys are: {', '.join(COLUMNS)}."))
         else:

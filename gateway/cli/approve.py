@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 from rich.table import Table
 
+from gateway.cli.approve_wave import Group, group_json, show_group, wave_group
 from gateway.cli.describe import place, thing, which
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import messages, moment, print_json, results, table
@@ -32,6 +33,7 @@ class Choice:
     every: bool
     op_class: str | None
     reason: str | None
+    wave: int | None = None
 
     def takes(self, hold: HoldRow) -> bool:
         """Whether a hold of a chosen agent is meant."""
@@ -40,6 +42,8 @@ class Choice:
 
 def run(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit:
     """Show, ask unless `yes`, approve."""
+    if choice.wave is not None:
+        return _run_wave(config, choice, yes=yes, as_json=as_json)
     if choice.every == bool(choice.agents):
         raise UserError("Name the agents to approve, or give --all.", remedy="See `rdv-gateway status` for their ids.")
     with local(config) as (_settings, store):
@@ -64,6 +68,28 @@ def run(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit:
     else:
         results().print(f"{len(approval.holds)} approved. The next sync does them if its plan is still the same.")
     return Exit.FINE
+
+
+def _run_wave(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit:
+    """The first runs of a wave, as one. Those that stand out are left out, unless named."""
+    if choice.every or choice.op_class is not None or choice.reason is not None:
+        raise UserError("--wave approves whole first runs.", remedy="Leave --all, --class and --reason out.")
+    with local(config) as (settings, store):
+        require_enrolled(store, choice.agents)
+        group = wave_group(store, choice.wave, choice.agents, settings.outliers.to_rules())
+        if not as_json:
+            show_group(group)
+        approved = bool(group.approval.agents) and (yes or (not as_json and _confirmed_wave(group)))
+        if approved:
+            approve(store, group.approval, at=SystemClock().now(), by=getpass.getuser())
+    if as_json:
+        print_json({"approved": approved, **group_json(group)})
+    elif approved:
+        results().print(f"{len(group.approval.agents)} first runs approved. The next sync does them.")
+    elif group.approval.agents:
+        messages().print("Nothing was approved; --yes approves without asking.")
+    done = approved or not group.approval.agents
+    return Exit.FINE if done and not group.left_out else Exit.NEEDS_PERSON
 
 
 def chosen(store: Store, choice: Choice) -> Approval:
@@ -123,6 +149,12 @@ def _row(hold: HoldRow) -> tuple[object, ...]:
 
 def _holds_json(approval: Approval) -> list[dict[str, object]]:
     return [hold_json(hold) for hold in approval.holds]
+
+
+def _confirmed_wave(group: Group) -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return typer.confirm(f"Let these {len(group.approval.agents)} first runs through?", err=True)
 
 
 def _confirmed(approval: Approval, *, as_json: bool) -> bool:

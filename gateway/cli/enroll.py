@@ -1,54 +1,58 @@
-"""`enroll`: link an agent to calendars. Nothing is written on either side before their first plan is approved."""
+"""`enroll`: link agents to calendars. Nothing is written on either side before their first plan is approved."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
 
-from connectors.ports import RdvSolidarites
-from connectors.records import Agent, CalendarInfo
+from connectors.records import Agent
+from gateway.agents.accounts import split_name
+from gateway.agents.enrolling import Enrolled, Enrolling, Refused, record
 from gateway.cli.exits import Exit, UserError
-from gateway.cli.output import print_json, progress, results
+from gateway.cli.output import messages, print_json, progress, results, table
 from gateway.cli.session import remote
 from gateway.composition import Application
-from gateway.settings import Settings
 from gateway.settings_problems import nearest
-from gateway.store.store import Store
-from gateway.sync.values import AgentState, CalendarRef, JournalEntry, LinkedAgent
+from gateway.sync.values import LinkedAgent, MatchedAgent
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asks for. None and nothing: to be found out."""
+    """What the command line asks for. None and nothing: as matched, or to be found out. `agent` or `wave`."""
 
-    agent: str
-    account: str
+    agent: str | None
+    account: str | None = None
     target: str | None = None
     sources: tuple[str, ...] = ()
     zone: str | None = None
+    wave: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is said beside whom."""
+        return not (self.account or self.target or self.sources or self.zone)
 
 
 def run(config: Path, wish: Wish, *, as_json: bool) -> Exit:
-    """Enroll and say with what."""
+    """Enroll one agent and say with what, or a wave."""
+    if (wish.agent is None) == (wish.wave is None):
+        raise UserError("Name one agent, or a wave with --wave.", remedy="See `rdv-gateway agents`.")
+    if wish.wave is not None:
+        if not wish.is_plain:
+            raise UserError("A wave is enrolled as it was matched.", remedy="Change it by `rdv-gateway agents import`.")
+        return _run_wave(config, wish.wave, as_json=as_json)
     with remote(config) as application, progress("Looking at both sides…", as_json=as_json):
         linked = enroll(application, wish)
     if as_json:
-        print_json(
-            {
-                "agent": linked.agent_id,
-                "zone": linked.zone.key,
-                "target": str(linked.target),
-                "sources": [str(source) for source in linked.sources],
-                "state": linked.state.value,
-            }
-        )
+        print_json(_json(linked))
     else:
         results().print(
             f"Agent {linked.agent_id} is enrolled ({linked.zone.key}).\n"
             f"RDVs are copied to {linked.target}; blocking: {', '.join(map(str, linked.sources))}.\n"
+            f"The notice to send them: `rdv-gateway agents notice {linked.agent_id}`.\n"
             "Nothing is written yet. Next: `rdv-gateway plan`, then `rdv-gateway approve`."
         )
     return Exit.FINE
@@ -57,68 +61,68 @@ def run(config: Path, wish: Wish, *, as_json: bool) -> Exit:
 def enroll(application: Application, wish: Wish) -> LinkedAgent:
     """Check the wish against both sides, then record it with its journal entry. Raises `UserError`."""
     settings, store = application.settings, application.store
-    settings.account(wish.account)
+    if wish.account is not None:
+        settings.account(split_name(wish.account)[0])
     zone = None if wish.zone is None else _named_zone(wish.zone)
-    agent = _agent(application.rdv_solidarites.agents(), wish.agent)
-    present = store.agent(agent.id)
-    if present is not None and (present.state is not AgentState.FIRST_RUN or present.first_run_approved):
-        raise UserError(
-            f"Agent {agent.id} is enrolled already ({present.state.value}).",
-            remedy="Their calendars cannot be changed once a plan of theirs was approved.",
-        )
-    calendars = application.accounts[wish.account].discover()
-    target = _target(calendars, wish)
-    sources = tuple(_calendar(calendars, name) for name in wish.sources) or (target,)
-    _refuse_shared_target(store, agent.id, CalendarRef(wish.account, target.calendar))
-    linked = LinkedAgent(
-        agent_id=agent.id,
-        zone=zone or agent_zone(application.rdv_solidarites, settings, agent.id),
-        sources=tuple(dict.fromkeys(CalendarRef(wish.account, calendar.calendar) for calendar in sources)),
-        target=CalendarRef(wish.account, target.calendar),
-        state=AgentState.FIRST_RUN,
-    )
-    with store.transaction() as transaction:
-        transaction.put_agent(linked)
-        transaction.journal(
-            JournalEntry(
-                at=application.clock.now(),
-                run_id="",
-                agent_id=agent.id,
-                side="gateway",
-                action="enroll",
-                object="agent",
-                reference=f"agent {agent.id}",
-                rule=f"enrolled by {getpass.getuser()}",
-                fields=("zone", "sources", "target"),
-            )
-        )
+    enrolling = Enrolling(settings, store, application.accounts, application.rdv_solidarites)
+    agent = _agent(enrolling.agents, wish.agent or "")
+    matched = {each.agent_id: each for each in store.matched_agents()}.get(agent.id)
+    if wish.account is None and (matched is None or not wish.is_plain):
+        raise UserError("The account is missing.", remedy="Name it with --account; see [[accounts]].")
+    wanted = matched
+    if wish.account is not None or wanted is None:
+        wave = matched.wave if matched else None
+        wanted = MatchedAgent(agent.id, wish.account or "", wish.sources, wish.target or "", zone, wave)
+    try:
+        linked = enrolling.one(wanted)
+    except Refused as refusal:
+        raise UserError(str(refusal), remedy=refusal.remedy) from None
+    record(store, [linked], at=application.clock.now(), by=getpass.getuser())
     return linked
 
 
-def _refuse_shared_target(store: Store, agent_id: int, target: CalendarRef) -> None:
-    """One agent's RDVs are not for another one to read."""
-    for other in store.agents():
-        if other.agent_id != agent_id and other.target == target:
-            raise UserError(
-                f"{target} already receives the RDVs of agent {other.agent_id}.",
-                remedy="Name this agent's own calendar with --target.",
-            )
+def _run_wave(config: Path, wave: int, *, as_json: bool) -> Exit:
+    """Everybody who was matched with this wave; who cannot be enrolled is named, and stays matched."""
+    with remote(config) as application, progress("Looking at both sides…", as_json=as_json):
+        store = application.store
+        wishes = [each for each in store.matched_agents() if each.wave == wave]
+        if wishes:
+            enrolling = Enrolling(application.settings, store, application.accounts, application.rdv_solidarites)
+            enrolled = enrolling.many(wishes)
+            record(store, enrolled.agents, at=application.clock.now(), by=getpass.getuser())
+        else:
+            enrolled = Enrolled((), ())
+    if as_json:
+        refused = [{"agent": number, "reason": str(why), "remedy": why.remedy} for number, why in enrolled.refused]
+        print_json({"wave": wave, "enrolled": [_json(agent) for agent in enrolled.agents], "set_aside": refused})
+    else:
+        _show(wave, enrolled)
+    if any(refusal.remote for _, refusal in enrolled.refused):
+        return Exit.REMOTE
+    return Exit.NEEDS_PERSON if enrolled.refused else Exit.FINE
 
 
-def agent_zone(rdv_solidarites: RdvSolidarites, settings: Settings, agent_id: int) -> ZoneInfo:
-    """The zone of the agent's organisations as configured. Raises `UserError` when they differ."""
-    section = settings.rdv_solidarites
-    if not section.organisation_zones:
-        return section.time_zone
-    zones = {
-        section.organisation_zones.get(organisation.id, section.time_zone)
-        for organisation in rdv_solidarites.organisations()
-        if any(agent.id == agent_id for agent in rdv_solidarites.agents(organisation.id))
+def _show(wave: int, enrolled: Enrolled) -> None:
+    if enrolled.refused:
+        rows = [(number, str(why), why.remedy) for number, why in enrolled.refused]
+        results().print(table("Not enrolled", ("Agent", "Why", "What to do"), rows))
+    results().print(f"{len(enrolled.agents)} agents of wave {wave} are enrolled. Nothing is written yet.")
+    if enrolled.agents:
+        messages().print(
+            f"Next: `rdv-gateway agents notice --wave {wave}`, `rdv-gateway plan`, `rdv-gateway approve --wave {wave}`."
+        )
+    elif not enrolled.refused:
+        messages().print("Nobody is matched with this wave. See `rdv-gateway agents export`.")
+
+
+def _json(linked: LinkedAgent) -> dict[str, object]:
+    return {
+        "agent": linked.agent_id,
+        "zone": linked.zone.key,
+        "target": str(linked.target),
+        "sources": [str(source) for source in linked.sources],
+        "state": linked.state.value,
     }
-    if len(zones) > 1:
-        names = ", ".join(sorted(zone.key for zone in zones))
-        raise UserError(f"Agent {agent_id} works in several zones: {names}.", remedy="Give one with --zone.")
-    return next(iter(zones), section.time_zone)
 
 
 def _named_zone(name: str) -> ZoneInfo:
@@ -128,42 +132,11 @@ def _named_zone(name: str) -> ZoneInfo:
     return ZoneInfo(name)
 
 
-def _agent(agents: Sequence[Agent], wanted: str) -> Agent:
+def _agent(agents: Mapping[int, Agent], wanted: str) -> Agent:
     """By id, or by e-mail whatever its case."""
-    for agent in agents:
+    for agent in agents.values():
         if wanted == str(agent.id) or (agent.email is not None and agent.email.casefold() == wanted.casefold()):
             return agent
     raise UserError(
         f"RDV-Solidarités shows no agent {wanted} to the technical account.", remedy="See `rdv-gateway agents`."
     )
-
-
-def _target(calendars: Sequence[CalendarInfo], wish: Wish) -> CalendarInfo:
-    target = _only(calendars, wish.account) if wish.target is None else _calendar(calendars, wish.target)
-    if target.writable is False:
-        raise UserError(
-            f"{target.calendar} may not be written by this account.", remedy="Name another with --target, or share it."
-        )
-    return target
-
-
-def _only(calendars: Sequence[CalendarInfo], account: str) -> CalendarInfo:
-    if len(calendars) == 1:
-        return calendars[0]
-    raise UserError(
-        f"The account {account} has {len(calendars)} calendars.",
-        remedy=f"Name one with --target: {', '.join(calendar.calendar for calendar in calendars)}.",
-    )
-
-
-def _calendar(calendars: Sequence[CalendarInfo], wanted: str) -> CalendarInfo:
-    """By identity, or by a name that only one calendar has."""
-    for calendar in calendars:
-        if calendar.calendar == wanted:
-            return calendar
-    named = [calendar for calendar in calendars if calendar.name == wanted]
-    if len(named) == 1:
-        return named[0]
-    known = ", ".join(calendar.calendar for calendar in calendars)
-    fault = f"several calendars are named {wanted}" if named else f"there is no calendar {wanted}"
-    raise UserError(f"In this account {fault}.", remedy=f"There are: {known}.")
