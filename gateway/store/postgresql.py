@@ -146,6 +146,7 @@ def session_options(*, patient: bool = False) -> dict[str, str]:
     limit = 0 if patient else round(STATEMENT_SECONDS * 1000)
     return {
         "timezone": "UTC",
+        "datestyle": "ISO",  # the only one that the driver reads
         "lock_timeout": str(round(BUSY_SECONDS * 1000)),
         "statement_timeout": str(limit),
         # A process that is stopped in the middle keeps the others from writing no longer than this.
@@ -169,6 +170,7 @@ def connect_arguments(url: URL, options: Mapping[str, str]) -> dict[str, str | i
         "options": " ".join([*([own] if own else []), *(f"-c {name}={value}" for name, value in options.items())]),
         "connect_timeout": CONNECT_SECONDS,
         "application_name": "rdv-gateway",
+        "client_encoding": "UTF8",
         "keepalives_idle": 30,
         "keepalives_interval": 10,
         "keepalives_count": 3,

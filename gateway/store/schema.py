@@ -1,7 +1,7 @@
 """Tables. The migrations make them; a test says that both agree.
 
 Clear columns hold ids, times, digests and states only. What is personal is in the columns of type `LargeBinary`,
-each encrypted for its table, column and row.
+each encrypted for its table, column and row. Text is `AnyText`, in the migrations too.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from gateway.store.columns import Instant
+from gateway.store.columns import AnyText, Instant
 
 revision = "0003"
 down_revision = "0002"
@@ -16,7 +16,7 @@ depends_on = None
 def upgrade() -> None:
     op.create_table(
         "write_count",
-        sa.Column("remote", sa.Text(), nullable=False),
+        sa.Column("remote", AnyText(), nullable=False),
         sa.Column("hour", Instant, nullable=False),
         sa.Column("writes", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("remote", "hour", name=op.f("pk_write_count")),
