@@ -7,11 +7,25 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.servers.postgres import empty_postgres_url, postgres, postgres_template, postgres_url
+from tests.servers.postgres import (
+    database_url,
+    empty_postgres_url,
+    postgres,
+    postgres_template,
+    postgres_url,
+    sqlite_template,
+)
 from tests.servers.radicale import RadicaleServer
 from tests.servers.xandikos import XandikosServer
 
-__all__ = ["empty_postgres_url", "postgres", "postgres_template", "postgres_url"]  # fixtures of every test
+__all__ = [  # fixtures of every test
+    "database_url",
+    "empty_postgres_url",
+    "postgres",
+    "postgres_template",
+    "postgres_url",
+    "sqlite_template",
+]
 
 # The same examples at every run: a failure can be repeated, and a machine under load is no failure.
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])

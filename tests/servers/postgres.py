@@ -105,6 +105,10 @@ class PostgresServer:
         self._make(sql.SQL("CREATE DATABASE {} TEMPLATE {}"), name, template)
         return name
 
+    def copy_of(self, name: str) -> str:
+        """A database as this one is now, such as tonight's copy. Nobody may be connected to either meanwhile."""
+        return self.new_database(name)
+
     def drop_database(self, name: str) -> None:
         """With every session on it."""
         self._make(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
@@ -178,3 +182,20 @@ def empty_postgres_url(postgres: PostgresServer) -> Iterator[str]:
     name = postgres.new_database()
     yield postgres.url(name)
     postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A SQLite database with the gateway's tables, to copy: migrating waits for the disk many times."""
+    path = tmp_path_factory.mktemp("template") / "gateway.sqlite3"
+    upgrade(path)
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database of each kind, with the gateway's tables and nothing in them."""
+    if request.param == "postgresql":
+        url: str = request.getfixturevalue("postgres_url")
+        return url
+    return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), tmp_path / 'gateway.sqlite3')}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.keys import Keyring, create_key_file, load_keys
-from gateway.store.database import Database, open_database, upgrade
+from gateway.store.database import Database, open_database
 from gateway.store.store import Store
 from tests.servers.postgres import PostgresServer
 from tests.store.samples import AGENT, agent
@@ -22,27 +22,16 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     return load_keys(path)
 
 
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite database with its tables, to make others from: migrating waits for the disk many times."""
-    path = tmp_path_factory.mktemp("template") / "gateway.sqlite3"
-    upgrade(path)
-    return path
-
-
 @pytest.fixture
 def path(tmp_path: Path, sqlite_template: Path) -> Path:
     """A SQLite database with its tables."""
     return Path(shutil.copy(sqlite_template, tmp_path / "gateway.sqlite3"))
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest) -> str:
+@pytest.fixture
+def url(database_url: str) -> str:
     """A database with its tables, of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{request.getfixturevalue('path')}"
-    postgres_url: str = request.getfixturevalue("postgres_url")
-    return postgres_url
+    return database_url
 
 
 @pytest.fixture
