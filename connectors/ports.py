@@ -142,6 +142,16 @@ class RdvSolidarites(Protocol):
         """Give connections back."""
 
 
+class RdvSolidaritesAccount(RdvSolidarites, Protocol):
+    """What a check of the technical account asks beside what a sync does."""
+
+    def me(self) -> Agent | None:
+        """The agent behind the credentials; None where the instance has no such endpoint."""
+
+    def webhooks_listable(self, organisation_id: int) -> bool:
+        """Whether the account may list the webhook endpoints of an organisation; False for a refusal (403)."""
+
+
 class Clock(Protocol):
     """Time as a value that can be injected."""
 

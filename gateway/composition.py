@@ -7,8 +7,9 @@ they opened, in reverse order.
 from __future__ import annotations
 
 import resource
+import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,28 +21,33 @@ from sqlalchemy.engine import URL, make_url
 
 from connectors.caldav import PROFILES, CalDavAccount, CalDavSettings, Servers
 from connectors.network import ClientCertificate, Network, Proxy
-from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from connectors.ports import CalendarAccount, Clock, RdvSolidarites, RdvSolidaritesAccount
 from connectors.rdv_solidarites import (
     Authentication,
+    AuthorizationCode,
+    ConsentRequest,
     DeviseTokens,
     MemoryTokenStore,
     OAuthBearer,
     RdvSolidaritesClient,
     TokenStore,
+    answers,
+    ask_consent,
+    code_in,
 )
+from connectors.records import Agent
 from gateway.agents.accounts import AccountBook, Aliases, Credential, filled, read_credentials
 from gateway.clock import SystemClock
+from gateway.consent import StoredToken
 from gateway.keys import Keyring, load_keys
 from gateway.remembered import RememberedPassword, RememberedServers
-from gateway.settings import AccountSection, RdvSolidaritesSection, Settings
+from gateway.settings import AccountSection, OAuthSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
 from gateway.settings_parts import SecretSource
 from gateway.settings_problems import SettingsError, nearest
 from gateway.store.database import open_database
 from gateway.store.store import Store
 from gateway.sync.engine import Engine, EngineSettings
-
-_TOKEN = "rdv_solidarites.token"  # noqa: S105 - the name under which it is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +63,58 @@ class Application:
     keys: Keyring
 
 
-class StoredToken:
-    """The API token, kept encrypted in the database, for the processes that come later (`TokenStore`)."""
+@dataclass(frozen=True, slots=True)
+class ConsentAttempt:
+    """One attempt to get an agent's consent to our access."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    settings: Settings
+    section: OAuthSection
+    request: ConsentRequest
+    clock: Clock
 
-    def load(self) -> str | None:
-        data = self._store.secret(_TOKEN)
-        return None if data is None else data.decode()
+    @property
+    def url(self) -> str:
+        """For the agent's browser."""
+        return self.request.url
 
-    def save(self, text: str) -> None:
-        with self._store.transaction() as transaction:
-            transaction.put_secret(_TOKEN, text.encode())
+    def is_answered_by(self, address: str) -> bool:
+        """Whether a browser came to `address` from this attempt, consent or refusal."""
+        return answers(address, self.request)
+
+    def redeem(self, answer: str) -> tuple[Agent | None, str]:
+        """Who consented (None: the instance does not tell), and the text of the token, to be kept (`StoredToken`).
+
+        `answer`: the address that the browser ended on, or the code. Raises `ITMustAct`, `RetryLater`.
+        """
+        tokens = MemoryTokenStore()
+        authentication = AuthorizationCode(
+            self.section.client_id,
+            self.section.client_secret.read().get_secret_value(),
+            code=code_in(answer, self.request),
+            verifier=self.request.verifier,
+            redirect_uri=self.request.redirect_uri,
+            store=tokens,
+            clock=self.clock,
+        )
+        with closing(_client(self.settings, authentication, self.clock)) as client:
+            agent = client.me()
+        return agent, tokens.load() or ""
+
+
+def ask_for_consent(settings: Settings, section: OAuthSection, clock: Clock) -> ConsentAttempt:
+    """A new attempt; nothing is sent yet."""
+    request = ask_consent(
+        settings.rdv_solidarites.url,
+        client_id=section.client_id,
+        redirect_uri=section.redirect_uri,
+        random=secrets.token_bytes,
+    )
+    return ConsentAttempt(settings, section, request, clock)
+
+
+def stored_token(settings: Settings, store: Store, clock: Clock) -> StoredToken:
+    """Where the token is kept. The key file is what every process of a deployment can read: it is the lock."""
+    return StoredToken(store, clock, settings.gateway.keys)
 
 
 def database_url(settings: Settings) -> URL:
@@ -116,10 +161,10 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys)
 
 
-def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock) -> RdvSolidarites:
+def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock) -> RdvSolidaritesAccount:
     """The client of the configured instance. Its token is kept in `store`, or, with None, by this process only."""
     section = settings.rdv_solidarites
-    tokens: TokenStore = MemoryTokenStore() if store is None else StoredToken(store)
+    tokens: TokenStore = MemoryTokenStore() if store is None else stored_token(settings, store, clock)
     authentication: Authentication
     if section.oauth is not None:
         client_secret = section.oauth.client_secret.read().get_secret_value()
@@ -129,6 +174,11 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
     else:
         password = section.password.read().get_secret_value()
         authentication = DeviseTokens(section.login or "", password, tokens, clock)
+    return _client(settings, authentication, clock)
+
+
+def _client(settings: Settings, authentication: Authentication, clock: Clock) -> RdvSolidaritesAccount:
+    section = settings.rdv_solidarites
     return RdvSolidaritesClient(
         section.url,
         authentication,

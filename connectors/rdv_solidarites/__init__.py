@@ -2,18 +2,25 @@
 
 from connectors.rdv_solidarites.authentication import (
     Authentication,
+    AuthorizationCode,
     DeviseTokens,
     MemoryTokenStore,
     OAuthBearer,
     TokenStore,
 )
 from connectors.rdv_solidarites.client import RdvSolidaritesClient
+from connectors.rdv_solidarites.consent import ConsentRequest, answers, ask_consent, code_in
 
 __all__ = [
     "Authentication",
+    "AuthorizationCode",
+    "ConsentRequest",
     "DeviseTokens",
     "MemoryTokenStore",
     "OAuthBearer",
     "RdvSolidaritesClient",
     "TokenStore",
+    "answers",
+    "ask_consent",
+    "code_in",
 ]

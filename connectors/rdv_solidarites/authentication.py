@@ -1,5 +1,5 @@
-"""The two ways in: password tokens (historic instance) and OAuth 2 (newer instances). Both raise `ITMustAct` when
-only a person can give access back, and never try refused credentials twice."""
+"""The ways in: password tokens (historic instance) and OAuth 2 (newer instances), which begins with a consent. All
+raise `ITMustAct` when only a person can give access back, and never try refused credentials twice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connectors.rdv_solidarites.answers import Answer, answer_of
 from connectors.rdv_solidarites.faults import SYSTEM, Call, failure, not_the_api
 from connectors.rdv_solidarites.tokens import MemoryTokenStore, SharedToken, Token, TokenEndpoint, TokenStore
 
-__all__ = ["Authentication", "DeviseTokens", "MemoryTokenStore", "OAuthBearer", "TokenStore"]
+__all__ = ["Authentication", "AuthorizationCode", "DeviseTokens", "MemoryTokenStore", "OAuthBearer", "TokenStore"]
 
 _SIGN_IN = "/api/v1/auth/sign_in"
 _REFRESH = "/oauth/token"
@@ -89,7 +89,7 @@ class OAuthBearer:
         self._first_refresh_token = refresh_token
         self._clock = clock
         self._refused: set[str] = set()
-        self._shared = SharedToken(f"oauth {client_id} {refresh_token}", self._refresh, store, clock)
+        self._shared = SharedToken(_oauth_account(client_id, refresh_token), self._refresh, store, clock)
 
     def token(self, endpoint: TokenEndpoint) -> Token:
         return self._shared.current(endpoint)
@@ -117,15 +117,7 @@ class OAuthBearer:
         if answer.status in (400, 401) and answer.document is not None:
             self._refused.add(refresh_token)
             raise self._consent_needed()
-        access_token = answer.document.get("access_token") if answer.document else None
-        if not answer.succeeded or answer.document is None or not isinstance(access_token, str):
-            raise _no_token(answer, f"POST {_REFRESH}")
-        rotated = answer.document.get("refresh_token")
-        return Token(
-            headers={"Authorization": f"Bearer {access_token}"},
-            expires_at=_after(now, answer.document.get("expires_in")),
-            refresh_token=rotated if isinstance(rotated, str) and rotated else refresh_token,
-        )
+        return _bearer(answer, now, refresh_token)
 
     def _consent_needed(self) -> ITMustAct:
         return ITMustAct(
@@ -134,6 +126,89 @@ class OAuthBearer:
             remedy="Consent again with the service account: run `rdv-gateway rdvs login`; and check the application's "
             "id and secret.",
         )
+
+
+class AuthorizationCode:
+    """The first token of a consent, for its code (RFC 6749 section 4.1.3). `OAuthBearer` with the same `store` and
+    without a refresh token goes on from there. `verifier`: of `consent.ConsentRequest`."""
+
+    def __init__(
+        self,
+        client_id: str,
+        client_secret: str,
+        *,
+        code: str,
+        verifier: str,
+        redirect_uri: str,
+        store: TokenStore,
+        clock: Clock,
+    ) -> None:
+        self._form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": redirect_uri,
+            "code_verifier": verifier,
+            "client_id": client_id,
+            "client_secret": client_secret,
+        }
+        self._clock = clock
+        self._shared = SharedToken(_oauth_account(client_id, ""), self._redeem, store, clock)
+        self._token: Token | None = None
+
+    def token(self, endpoint: TokenEndpoint) -> Token:
+        self._token = self._token or self._shared.begun(endpoint)
+        return self._token
+
+    def renewed(self, refused: Token, endpoint: TokenEndpoint) -> Token:  # noqa: ARG002 - the port's
+        """A code is good once: there is no other token."""
+        return refused
+
+    def _redeem(self, endpoint: TokenEndpoint, _known: Token | None) -> Token:
+        response = endpoint.post(_REFRESH, form=self._form)
+        now = self._clock.now()
+        answer = answer_of(response, now=now)
+        if answer.status in (400, 401) and answer.document is not None:
+            raise _code_refused(answer.document.get("error"))
+        token = _bearer(answer, now, "")
+        if not token.refresh_token:
+            raise ITMustAct(
+                "RDV-Solidarités gives this application no refresh token: access would end in two hours.",
+                system=SYSTEM,
+                remedy="Ask the RDV Service Public team to enable refresh tokens for the application.",
+            )
+        return token
+
+
+def _oauth_account(client_id: str, refresh_token: str) -> str:
+    return f"oauth {client_id} {refresh_token}"
+
+
+def _bearer(answer: Answer, now: datetime, refresh_token: str) -> Token:
+    """The token in an answer of the token endpoint; `refresh_token`: kept where the server gives no new one."""
+    access_token = answer.document.get("access_token") if answer.document else None
+    if not answer.succeeded or answer.document is None or not isinstance(access_token, str):
+        raise _no_token(answer, f"POST {_REFRESH}")
+    rotated = answer.document.get("refresh_token")
+    return Token(
+        headers={"Authorization": f"Bearer {access_token}"},
+        expires_at=_after(now, answer.document.get("expires_in")),
+        refresh_token=rotated if isinstance(rotated, str) and rotated else refresh_token,
+    )
+
+
+def _code_refused(error: object) -> ITMustAct:
+    if error == "invalid_client":
+        return ITMustAct(
+            "RDV-Solidarités refuses the application's id or secret.",
+            system=SYSTEM,
+            remedy="Check client_id and the client secret against what the RDV Service Public team gave.",
+        )
+    return ITMustAct(
+        "RDV-Solidarités refuses the code of this consent.",
+        system=SYSTEM,
+        remedy="A code is good once and for ten minutes: run `rdv-gateway rdvs login` again. If that fails too, "
+        "compare redirect_uri with the one that is registered.",
+    )
 
 
 def consent_missing() -> ITMustAct:

@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from connectors.errors import AnswerLost, BadItem, OurBug, RetryLater, Stale
+from connectors.errors import AnswerLost, BadItem, OurBug, RetryLater, RightsMissing, Stale
 from connectors.http import checked_base_url, http_client
 from connectors.network import Network
 from connectors.ports import Clock
 from connectors.rdv_solidarites import parsing
 from connectors.rdv_solidarites.authentication import Authentication
 from connectors.rdv_solidarites.faults import SYSTEM, Call
-from connectors.rdv_solidarites.listings import Query, read_all, read_whole
+from connectors.rdv_solidarites.listings import Query, read_all, read_page, read_whole
 from connectors.rdv_solidarites.pace import Pace
 from connectors.rdv_solidarites.unreadable import Unreadable
 from connectors.rdv_solidarites.windows import read_windows
@@ -83,6 +83,23 @@ class RdvSolidaritesClient:
     @property
     def read_timeout(self) -> float:
         return self._read_timeout
+
+    def me(self) -> Agent | None:
+        path = "/api/v1/agents/me"
+        document = self._wire.read_if_served(path)
+        if document is None:
+            return None
+        if "agent" not in document:
+            raise RetryLater(f"GET {path}: the answer holds no agent.", system=SYSTEM)
+        return parsing.agent(document["agent"])
+
+    def webhooks_listable(self, organisation_id: int) -> bool:
+        query = Query(f"/api/v1/organisations/{organisation_id}/webhook_endpoints", "webhook_endpoints", {})
+        try:
+            read_page(self._wire, query, 1)
+        except RightsMissing:
+            return False
+        return True
 
     def organisations(self) -> tuple[Organisation, ...]:
         return self._whole(Query("/api/v1/organisations", "organisations", {}), parsing.organisation)

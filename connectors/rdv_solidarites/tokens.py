@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeGuard
@@ -38,6 +39,9 @@ class TokenStore(Protocol):
     """Where the caller keeps the token between processes: one store per account. The text is a secret, opaque to
     the store, which encrypts it. `save` returns when the text is safe."""
 
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Held while a token is obtained and saved: no other process does so meanwhile."""
+
     def load(self) -> str | None:
         """The text saved last, by whichever process, or None."""
 
@@ -50,6 +54,9 @@ class MemoryTokenStore:
 
     def __init__(self) -> None:
         self._text: str | None = None
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        return nullcontext()  # no other process knows it, and `SharedToken` keeps threads apart
 
     def load(self) -> str | None:
         return self._text
@@ -103,8 +110,22 @@ class SharedToken:
                 self._token = self._renew(endpoint, refused=refused)
             return self._token
 
+    def begun(self, endpoint: TokenEndpoint) -> Token:
+        """A token obtained anew, whatever was stored: it replaces that."""
+        with self._lock, self._store.exclusive():
+            self._token = self._obtain(endpoint, None)
+            self._save(self._token, endpoint)
+            return self._token
+
     def _renew(self, endpoint: TokenEndpoint, *, refused: Token | None) -> Token:
         stored = self._load(endpoint)
+        if self._may_use(stored, refused):
+            return stored
+        with self._store.exclusive():
+            return self._renew_alone(endpoint, refused=refused)
+
+    def _renew_alone(self, endpoint: TokenEndpoint, *, refused: Token | None) -> Token:
+        stored = self._load(endpoint)  # another process may have renewed it while we waited
         if self._may_use(stored, refused):
             return stored
         try:

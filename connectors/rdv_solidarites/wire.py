@@ -67,6 +67,17 @@ class Wire:
                 self._clock.sleep(wait)
         return self._document(call, "GET", path, parameters=parameters)
 
+    def read_if_served(self, path: str) -> Mapping[str, Any] | None:
+        """The JSON object of a GET; None for a 404 of any kind: not every instance has this endpoint."""
+        answer = self._answer(Call.SHOW, "GET", path)
+        if answer.status == 404:
+            return None
+        if not answer.succeeded:
+            raise failure(answer, Call.SHOW, f"GET {path}")
+        if answer.document is None:
+            raise not_the_api(answer, Call.SHOW, f"GET {path}")
+        return answer.document
+
     def write(self, call: Call, method: str, path: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """The JSON object that answers a write. Raises what `faults` says, `AnswerLost` among it."""
         return self._document(call, method, path, body=body)
@@ -110,6 +121,21 @@ class Wire:
         parameters: Mapping[str, str | int] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> Answer:
+        answer = self._answer(call, method, path, parameters=parameters, body=body)
+        if not answer.succeeded:
+            raise failure(answer, call, f"{method} {path}")
+        return answer
+
+    def _answer(
+        self,
+        call: Call,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str | int] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Whatever is answered, with a new token if the first one was refused."""
         what = f"{method} {path}"
         token = self._authentication.token(self)
         for last in (False, True):
@@ -118,8 +144,6 @@ class Wire:
             if answer.status != 401 or last:
                 break
             token = self._authentication.renewed(token, self)
-        if not answer.succeeded:
-            raise failure(answer, call, what)
         return answer
 
     def _send(self, request: httpx2.Request, call: Call, what: str) -> httpx2.Response:

@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 database_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
+access_app = typer.Typer(help="Look after the access to RDV-Solidarités.", no_args_is_help=True)
+app.add_typer(access_app, name="rdvs")
 
 Config = Annotated[Path, typer.Option("--config", envvar="RDV_GATEWAY_CONFIG", help="The configuration file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
@@ -225,6 +227,37 @@ def copy(
 
     target = command.Target(to, password_env=password_env, password_file=password_file)
     _end(command.copy(config, target, as_json=as_json))
+
+
+@access_app.command()
+def login(
+    *,
+    listen: Annotated[
+        bool, typer.Option("--listen", help="Wait for the browser on this machine, in place of pasting its address.")
+    ] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Get the technical account's consent (OAuth): the browser may be on any machine."""
+    from gateway.cli import rdvs as command
+
+    _end(command.login(config, listen=listen, as_json=as_json))
+
+
+@access_app.command("status")
+def access_status(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Say who the gateway is for RDV-Solidarités, since when, and whether it can come in."""
+    from gateway.cli import rdvs as command
+
+    _end(command.status(config, as_json=as_json))
+
+
+@access_app.command()
+def logout(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Forget the access that is kept here."""
+    from gateway.cli import rdvs as command
+
+    _end(command.logout(config, as_json=as_json))
 
 
 def _end(code: Exit) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import secrets
 import sqlite3
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from gateway.sandbox.storage import Storage
 CLIENT_ID = "passerelle-bac-a-sable"
 CLIENT_SECRET = "secret-de-demonstration"  # noqa: S105 -- the documented secret of sample data
 _CODE_LIFE = timedelta(minutes=10)
+_GRANT_LIFE = timedelta(days=30)  # after the expiry of its last access token
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,14 @@ class Accounts:
     def allow_passwords(self, *, allowed: bool) -> None:
         """Newer instances refuse password tokens altogether."""
         self._storage.set_setting("passwords_allowed", allowed)
+
+    def refuse_consents(self, *, refused: bool) -> None:
+        """Whoever is asked for consent refuses, from now on."""
+        self._storage.set_setting("consents_refused", refused)
+
+    @property
+    def consents_refused(self) -> bool:
+        return bool(self._storage.setting("consents_refused", default=False))
 
     def expire_all(self) -> None:
         """Every token is expired from now on; refresh tokens still renew."""
@@ -127,29 +138,34 @@ class Accounts:
         )
         return tokens
 
-    def code_for(self, agent_id: int, redirect_uri: str) -> str:
-        """An authorization code, good once for ten minutes."""
+    def code_for(self, agent_id: int, redirect_uri: str, challenge: str = "") -> str:
+        """An authorization code, good once for ten minutes; with a PKCE challenge (S256), for its verifier only."""
         code = secrets.token_urlsafe(24)
         self._storage.run(
-            "INSERT INTO oauth_codes VALUES (?, ?, ?, ?)",
-            [code, agent_id, redirect_uri, times.stored(self._storage.clock() + _CODE_LIFE)],
+            "INSERT INTO oauth_codes VALUES (?, ?, ?, ?, ?)",
+            [code, agent_id, redirect_uri, times.stored(self._storage.clock() + _CODE_LIFE), challenge],
         )
         return code
 
-    def redeem(self, code: str, redirect_uri: str) -> OAuthTokens | None:
+    def redeem(self, code: str, redirect_uri: str, verifier: str = "") -> OAuthTokens | None:
         with self._storage.transaction():
             found = self._storage.row(
-                "SELECT agent_id FROM oauth_codes WHERE code = ? AND redirect_uri = ? AND expires_at > ?",
+                "SELECT agent_id, challenge FROM oauth_codes WHERE code = ? AND redirect_uri = ? AND expires_at > ?",
                 [code, redirect_uri, times.stored(self._storage.clock())],
             )
             self._storage.run("DELETE FROM oauth_codes WHERE code = ?", [code])
-            return None if found is None else self.grant(found["agent_id"])
+            if found is None or (found["challenge"] and found["challenge"] != _challenge_of(verifier)):
+                return None
+            return self.grant(found["agent_id"])
 
     def renew(self, refresh_token: str) -> OAuthTokens | None:
-        """New tokens for old: the refresh token (and the access token it came with) is used up."""
+        """New tokens for old: the refresh token (and the access token it came with) is used up. One that was not
+        used for about a month is purged."""
         with self._storage.transaction():
             found: sqlite3.Row | None = self._storage.row(
-                "SELECT id, agent_id FROM oauth_tokens WHERE refresh_token = ? AND revoked = 0", [refresh_token]
+                "SELECT id, agent_id FROM oauth_tokens WHERE refresh_token = ? AND revoked = 0"
+                " AND (expires_at = '' OR expires_at > ?)",
+                [refresh_token, times.stored(self._storage.clock() - _GRANT_LIFE)],
             )
             if found is None:
                 return None
@@ -162,3 +178,9 @@ class Accounts:
             [token, times.stored(self._storage.clock())],
         )
         return None if found is None else int(found[0])
+
+
+def _challenge_of(verifier: str) -> str:
+    """RFC 7636 section 4.2, S256."""
+    digest = hashlib.sha256(verifier.encode("ascii", "replace")).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

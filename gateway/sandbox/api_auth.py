@@ -84,14 +84,17 @@ class _Sessions:
             return reply({"error": "invalid_request"}, 400)
         if given.get("response_type") != "code":
             return RedirectResponse(_with_query(redirect_uri, {"error": "unsupported_response_type"}), 302)
+        echoed = {"state": given["state"]} if "state" in given else {}
+        if given.get("code_challenge") and given.get("code_challenge_method") != "S256":
+            return RedirectResponse(_with_query(redirect_uri, {"error": "invalid_request", **echoed}), 302)
         try:
             agent_id = self._state.agent_id(given.get("login_hint", ""))
         except LookupError:
-            return RedirectResponse(_with_query(redirect_uri, {"error": "access_denied"}), 302)
-        answer = {"code": self._state.accounts.code_for(agent_id, redirect_uri)}
-        if "state" in given:
-            answer["state"] = given["state"]
-        return RedirectResponse(_with_query(redirect_uri, answer), 302)
+            agent_id = None
+        if agent_id is None or self._state.accounts.consents_refused:
+            return RedirectResponse(_with_query(redirect_uri, {"error": "access_denied", **echoed}), 302)
+        code = self._state.accounts.code_for(agent_id, redirect_uri, given.get("code_challenge", ""))
+        return RedirectResponse(_with_query(redirect_uri, {"code": code, **echoed}), 302)
 
     async def token(self, request: Request) -> Response:
         try:
@@ -104,7 +107,9 @@ class _Sessions:
             case "refresh_token":
                 tokens = self._state.accounts.renew(str(given.get("refresh_token", "")))
             case "authorization_code":
-                tokens = self._state.accounts.redeem(str(given.get("code", "")), str(given.get("redirect_uri", "")))
+                tokens = self._state.accounts.redeem(
+                    *(str(given.get(name, "")) for name in ("code", "redirect_uri", "code_verifier"))
+                )
             case _:
                 return reply({"error": "unsupported_grant_type"}, 400)
         if tokens is None:

@@ -52,7 +52,7 @@ _OPERATIONS = {
         "archive_motif",
     ),
     "rights": ("withhold", "restore"),
-    "accounts": ("grant", "set_lifetimes", "allow_passwords", "expire_all", "revoke_all"),
+    "accounts": ("grant", "set_lifetimes", "allow_passwords", "refuse_consents", "expire_all", "revoke_all"),
     "webhooks": ("set_policy", "add_endpoint", "remove_endpoint", "replay"),
 }
 _READ: Mapping[str, Callable[[str], object]] = {

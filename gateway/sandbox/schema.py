@@ -4,7 +4,7 @@
 disk, and an updated row moves to the end.
 """
 
-VERSION = 1
+VERSION = 2
 
 TABLES = """
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -60,7 +60,8 @@ CREATE TABLE notifications (
 CREATE TABLE devise_tokens (
     agent_id INTEGER PRIMARY KEY, token TEXT NOT NULL, client TEXT NOT NULL, expires_at TEXT NOT NULL);
 CREATE TABLE oauth_codes (
-    code TEXT PRIMARY KEY, agent_id INTEGER NOT NULL, redirect_uri TEXT NOT NULL, expires_at TEXT NOT NULL);
+    code TEXT PRIMARY KEY, agent_id INTEGER NOT NULL, redirect_uri TEXT NOT NULL, expires_at TEXT NOT NULL,
+    challenge TEXT NOT NULL);
 CREATE TABLE oauth_tokens (
     id INTEGER PRIMARY KEY, agent_id INTEGER NOT NULL, access_token TEXT NOT NULL UNIQUE,
     refresh_token TEXT NOT NULL UNIQUE, expires_at TEXT NOT NULL, revoked INTEGER NOT NULL DEFAULT 0);

@@ -16,7 +16,7 @@ from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.keys import Keyring
 from gateway.store.store import Store
 from gateway.sync.agent_run import AgentRunner, Unfinished
-from gateway.sync.ceiling import RDV_SOLIDARITES, Ceiling, even_share, nearest_first
+from gateway.sync.ceiling import RDV_SOLIDARITES, Ceiling, even_share, nearest_first, writes_by_remote
 from gateway.sync.fleet import Fleet, Steps
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
@@ -131,8 +131,9 @@ class Engine:
 
     def _grant(self, unfinished: tuple[Unfinished, ...]) -> Mapping[int, Mapping[str, int]]:
         """What is left of each remote's writes, to the nearest dates of the whole fleet."""
-        left = {remote: self._left(remote) for remote in (RDV_SOLIDARITES, *self._accounts)}
-        return nearest_first({each.agent.agent_id: each.rest for each in unfinished}, left)
+        queues = {each.agent.agent_id: each.rest for each in unfinished}
+        remotes = writes_by_remote(operation for queue in queues.values() for operation in queue)
+        return nearest_first(queues, {remote: self._left(remote) for remote in remotes})
 
     def _shares(self, agents: tuple[LinkedAgent, ...]) -> dict[str, int]:
         """What each agent may write at once, by remote."""

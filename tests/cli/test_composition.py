@@ -5,7 +5,8 @@ import sqlite3
 import pytest
 
 from gateway.cli.enroll import Wish, enroll
-from gateway.composition import StoredToken, engine_settings, opened, opened_store
+from gateway.clock import SystemClock
+from gateway.composition import engine_settings, opened, opened_store, stored_token
 from gateway.sandbox.accounts import CLIENT_ID, CLIENT_SECRET
 from gateway.settings import load
 from gateway.settings_problems import SettingsError
@@ -16,10 +17,10 @@ def test_a_stored_token_is_encrypted_and_found_again(deployment):
     """By the process that comes later."""
     settings = load(deployment.cli.config)
     with opened_store(settings) as store:
-        assert StoredToken(store).load() is None
-        StoredToken(store).save("token-in-clear")
+        assert stored_token(settings, store, SystemClock()).load() is None
+        stored_token(settings, store, SystemClock()).save("token-in-clear")
     with opened_store(settings) as store:
-        assert StoredToken(store).load() == "token-in-clear"
+        assert stored_token(settings, store, SystemClock()).load() == "token-in-clear"
     files = settings.gateway.database.parent.glob("rdv-gateway.sqlite3*")
     assert not any(b"token-in-clear" in file.read_bytes() for file in files)
 

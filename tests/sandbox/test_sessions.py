@@ -148,6 +148,51 @@ def test_the_consent_page_gives_a_code_that_is_good_once(world: World) -> None:
     assert client.post("/oauth/token", data=form, auth=(CLIENT_ID, CLIENT_SECRET)).status_code == 400
 
 
+def test_a_code_asked_for_with_a_challenge_wants_its_verifier(world: World) -> None:
+    """RFC 7636, with the example of its appendix B; a wrong one uses the code up."""
+    client = world.anonymous()
+    asked = {
+        "client_id": CLIENT_ID,
+        "redirect_uri": "https://agenda.example.fr/",
+        "response_type": "code",
+        "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
+        "login_hint": "pmi@demo.example",
+    }
+    plain = client.get("/oauth/authorize", params=asked | {"code_challenge_method": "plain"}, follow_redirects=False)
+    assert "error=invalid_request" in plain.headers["location"]
+    for verifier, status in (("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk", 200), ("another", 400), ("", 400)):
+        sent = client.get("/oauth/authorize", params=asked | {"code_challenge_method": "S256"}, follow_redirects=False)
+        code = parse_qs(urlsplit(sent.headers["location"]).query)["code"][0]
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": asked["redirect_uri"]}
+        answers = [
+            client.post("/oauth/token", data=form | {"code_verifier": verifier}, auth=(CLIENT_ID, CLIENT_SECRET))
+            for _ in range(2)
+        ]
+        assert [answer.status_code for answer in answers] == [status, 400]
+
+
+def test_a_refused_consent_leads_back_with_the_state(world: World) -> None:
+    world.state.accounts.refuse_consents(refused=True)
+    asked = {
+        "client_id": CLIENT_ID,
+        "redirect_uri": "https://agenda.example.fr/",
+        "response_type": "code",
+        "state": "xyz",
+        "login_hint": "pmi@demo.example",
+    }
+    sent = world.anonymous().get("/oauth/authorize", params=asked, follow_redirects=False)
+    assert parse_qs(urlsplit(sent.headers["location"]).query) == {"error": ["access_denied"], "state": ["xyz"]}
+
+
+def test_a_grant_that_was_not_used_for_a_month_is_purged(world: World) -> None:
+    tokens = world.state.accounts.grant(1)
+    used = renew(world.anonymous(), tokens.refresh_token).json()["refresh_token"]
+    world.clock.advance(days=29)
+    used = renew(world.anonymous(), used).json()["refresh_token"]
+    world.clock.advance(days=31)
+    assert renew(world.anonymous(), used).json() == {"error": "invalid_grant"}
+
+
 def test_the_consent_page_leads_to_https_or_this_machine_only(world: World) -> None:
     asked = {"client_id": CLIENT_ID, "redirect_uri": "http://elsewhere.example/", "response_type": "code"}
     answer = world.anonymous().get("/oauth/authorize", params=asked, follow_redirects=False)
