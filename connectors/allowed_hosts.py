@@ -48,7 +48,8 @@ def host_and_port(url: str) -> HostAndPort:
     if "@" in one.netloc:
         raise ValueError("it holds a user name or a password")
     try:
-        host, again = host_name(one.hostname or ""), host_name(other.host)
+        # `raw_host` is what is really asked for: there are two ways to write "ß" in a domain.
+        host, again = host_name(one.hostname or ""), host_name(other.raw_host.decode("ascii"))
     except ValueError:
         raise ValueError("it names no host in a usual form") from None
     if host != again or one.scheme != other.scheme or _port(other.port, one.scheme) != _port(port, one.scheme):

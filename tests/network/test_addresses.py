@@ -21,6 +21,7 @@ ALLOWED = [
         "*.partner.example.fr",
         "dav.example.fr:8443",
         "élu.example.fr",
+        "strasse.example.fr",
         "10.1.2.3",
         "localhost:5232",
         "[fd00::5]:8443",
@@ -72,6 +73,7 @@ MAY_NOT = {
     "https://127.1/": "it names no host in a usual form",
     "https://0x7f.0.0.1/": "it names no host in a usual form",
     "https://0177.0.0.1/": "it is not an address",
+    "https://straße.example.fr/": "it can be read in several ways",
     "https://a%2eb/": "it names no host in a usual form",
     "http://localhost/": "port 80 of this host is not among the allowed ones",
 }
@@ -111,7 +113,15 @@ SIGNS = [
     "Ａ",
     "0",
 ]
-LISTED = ["agenda.example.fr", "a.partner.example.fr", "dav.example.fr", "10.1.2.3", "localhost", "[fd00::5]"]
+LISTED = [
+    "straße.example.fr",
+    "agenda.example.fr",
+    "a.partner.example.fr",
+    "dav.example.fr",
+    "10.1.2.3",
+    "localhost",
+    "[fd00::5]",
+]
 HOSTS = [*LISTED, "evil.example", "partner.example.fr", "[::1]", "127.0.0.1", "0x7f000001"]
 
 
@@ -140,11 +150,13 @@ def test_whatever_is_accepted_leads_to_a_listed_host_for_every_parser(url: str) 
     if refusal(url, ALLOWED) is not None:
         return
     parts, parsed = urlsplit(url), httpx2.URL(url)
-    for host in (parts.hostname or "", parsed.host):
-        assert any(pattern.covers(host_name(host)) for pattern in ALLOWED)
-    assert parts.scheme == parsed.scheme == "https" or is_loopback(parsed.host)
+    assert parts.scheme == parsed.scheme
     assert not parsed.userinfo
-    assert (parts.port or 443) in {443, 8443} or parts.scheme == "http"
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    for host, port in ((parts.hostname or "", parts.port), (parsed.raw_host.decode(), parsed.port)):
+        listed = [pattern for pattern in ALLOWED if pattern.covers(host_name(host))]
+        assert (port or usual) in {pattern.port or usual for pattern in listed}
+        assert parts.scheme == "https" or is_loopback(host)
 
 
 @given(URLS)
