@@ -23,6 +23,7 @@ from connectors.records import (
     RdvWindow,
     ReadingScope,
     ServerTrait,
+    WebhookEndpoint,
 )
 
 
@@ -118,6 +119,9 @@ class RdvSolidarites(Protocol):
 
     def motifs(self, organisation_id: int) -> tuple[Motif, ...]:
         """Motifs of an organisation that `organisations` listed."""
+
+    def webhook_endpoints(self, organisation_id: int) -> tuple[WebhookEndpoint, ...]:
+        """Those of an organisation that `organisations` listed. 403 raises `RightsMissing`: some roles see none."""
 
     def rdvs(self, organisation_id: int, windows: Sequence[RdvWindow]) -> RdvListing:
         """RDVs whose start lies in the windows. A window that does not fit one page is split until it does; the

@@ -198,6 +198,15 @@ class Organisation:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """Where an organisation's events are sent to. Its secret is never given; only the web page can delete it."""
+
+    id: int
+    organisation_id: int
+    target_url: str = field(repr=False)  # may hold a secret of its receiver's
+
+
+@dataclass(frozen=True, slots=True)
 class Agent:
     """An agent as listed. `email` is None for an intervenant."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import httpx2
@@ -30,6 +31,7 @@ from connectors.records import (
     RdvListing,
     RdvWindow,
     UsagerFields,
+    WebhookEndpoint,
 )
 
 _MORE_READINGS = 2
@@ -110,6 +112,11 @@ class RdvSolidaritesClient:
 
     def motifs(self, organisation_id: int) -> tuple[Motif, ...]:
         return self._whole(Query(f"/api/v1/organisations/{organisation_id}/motifs", "motifs", {}), parsing.motif)
+
+    def webhook_endpoints(self, organisation_id: int) -> tuple[WebhookEndpoint, ...]:
+        path = f"/api/v1/organisations/{organisation_id}/webhook_endpoints"
+        found = self._whole(Query(path, "webhook_endpoints", {}), parsing.webhook_endpoint)
+        return tuple(replace(each, organisation_id=organisation_id) for each in found)
 
     def rdvs(self, organisation_id: int, windows: Sequence[RdvWindow]) -> RdvListing:
         """RDVs read outside the listed windows are given too: they exist, others there may have been missed."""

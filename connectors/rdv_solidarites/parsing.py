@@ -21,6 +21,7 @@ from connectors.records import (
     Rdv,
     RdvStatus,
     UsagerFields,
+    WebhookEndpoint,
 )
 
 _NO_RECORD: Mapping[str, Any] = {}
@@ -57,6 +58,13 @@ def motif(record: object) -> Motif:
         location_type=_text(fields, "location_type"),
         collectif=fields.get("collectif") is True,
     )
+
+
+def webhook_endpoint(record: object) -> WebhookEndpoint:
+    """`organisation_id` 0: whoever asked for an organisation's knows better."""
+    fields = _record(record)
+    organisation_id = _integer(fields.get("organisation_id")) or 0
+    return WebhookEndpoint(_id(fields, "webhook endpoint"), organisation_id, _text(fields, "target_url"))
 
 
 def absence(record: object) -> Absence:

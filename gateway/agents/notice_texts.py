@@ -16,7 +16,7 @@ READ = _("CE QUI EST LU")
 READ_CALENDAR = _(
     "- Dans votre agenda ({calendars}) : vos évènements. Seules leurs dates et leurs heures sont retenues, pour les"
     " {days} prochains jours. Leur titre, leur lieu, leurs notes et leurs participants ne sont ni transmis à"
-    " RDV-Solidarités, ni conservés en clair."
+    " RDV-Solidarités, ni conservés."
 )
 READ_RDVS = _("- Dans RDV-Solidarités : vos RDV et vos indisponibilités.")
 YOUR_CALENDAR = _("votre calendrier")
@@ -64,8 +64,8 @@ FREE_HOW = _(
 
 STOP = _("POUR ARRÊTER OU POSER UNE QUESTION")
 STOP_HOW = _(
-    "Écrivez à {contact}. La liaison peut être suspendue à tout moment, ou arrêtée : ce qui a été écrit est alors laissé"
-    " ou retiré, comme vous le souhaitez, et un relevé vous en est donné."
+    "Écrivez à {contact}. La liaison peut être suspendue à tout moment, ou arrêtée : ce qui a été écrit est alors"
+    " laissé ou retiré, comme vous le souhaitez, et un relevé vous en est donné."
 )
 STOP_SOMEBODY = _("votre service informatique")
 PRIVACY = _("Pour vos droits sur vos données : {contact}.")

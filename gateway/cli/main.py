@@ -27,10 +27,18 @@ database_app = typer.Typer(help="Look after the database.", no_args_is_help=True
 app.add_typer(database_app, name="db")
 access_app = typer.Typer(help="Look after the access to RDV-Solidarités.", no_args_is_help=True)
 app.add_typer(access_app, name="rdvs")
+agents_app = typer.Typer(help="Who the agents are, and which calendars are theirs.", invoke_without_command=True)
+app.add_typer(agents_app, name="agents")
 
 Config = Annotated[Path, typer.Option("--config", envvar="RDV_GATEWAY_CONFIG", help="The configuration file.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
 Agents = Annotated[list[int] | None, typer.Option("--agent", metavar="ID", help="Only this agent; may be repeated.")]
+AgentIds = Annotated[list[int] | None, typer.Argument(metavar="AGENT", help="Agents' ids.")]
+Everybody = Annotated[bool, typer.Option("--all", help="Everybody, in place of ids.")]
+Wave = Annotated[int | None, typer.Option("--wave", metavar="N", min=1, help="Everybody in this wave.")]
+Output = Annotated[
+    Path | None, typer.Option("--output", metavar="FILE", help="The file to make: JSON if it ends in .json, else CSV.")
+]
 OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
 HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence", "native_sync"]
 
@@ -81,19 +89,85 @@ def check(
     _end(command.run(config, as_json=as_json, retry=retry))
 
 
-@app.command()
-def agents(config: Config = _CONFIG, as_json: Json = False) -> None:
+@agents_app.callback()
+def agents(context: typer.Context, config: Config = _CONFIG, as_json: Json = False) -> None:
     """List the agents of RDV-Solidarités, who is enrolled, and the age of each one's last complete sync."""
+    if context.invoked_subcommand is not None:
+        return
     from gateway.cli import agents as command
 
     _end(command.run(config, as_json=as_json))
 
 
+@agents_app.command(name="export")
+def agents_export(output: Output = None, config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Write the mapping file: every agent, and which calendars are theirs."""
+    from gateway.cli import agents_file as command
+
+    _end(command.export(config, output, as_json=as_json))
+
+
+@agents_app.command(name="import")
+def agents_import(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The mapping file, CSV or JSON.")],
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Change what differs. Without it, only say what would be.")
+    ] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Take over a mapping file. A line that cannot be used is set aside and named; the rest goes on."""
+    from gateway.cli import agents_file as command
+
+    _end(command.import_(config, file, yes=yes, as_json=as_json))
+
+
+@agents_app.command(name="propose")
+def agents_propose(
+    *,
+    output: Output = None,
+    wave_size: Annotated[
+        int | None, typer.Option("--wave-size", min=1, max=10_000, help="Number the agents in waves of so many.")
+    ] = None,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Look for the calendars of everybody who has none here yet, by e-mail, and write the mapping file."""
+    from gateway.cli import agents_file as command
+
+    _end(command.propose(config, output, wave_size, as_json=as_json))
+
+
+@agents_app.command(name="notice")
+def agents_notice(
+    *,
+    agent: AgentIds = None,
+    wave: Wave = None,
+    directory: Annotated[
+        Path | None, typer.Option("--directory", help="Write each notice into a file of its own, there.")
+    ] = None,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Print the notice to agents, in French: what is read, what colleagues see, how to stop. Sends nothing."""
+    from gateway.cli import notice as command
+
+    _end(command.run(config, tuple(agent or ()), wave, directory, as_json=as_json))
+
+
 @app.command()
 def enroll(
     *,
-    agent: Annotated[str, typer.Argument(metavar="AGENT_ID|EMAIL", help="Who, as RDV-Solidarités knows them.")],
-    account: Annotated[str, typer.Option("--account", help="Name of the calendar account in the configuration.")],
+    agent: Annotated[
+        str | None, typer.Argument(metavar="AGENT_ID|EMAIL", help="Who, as RDV-Solidarités knows them.")
+    ] = None,
+    wave: Annotated[
+        int | None, typer.Option("--wave", metavar="N", min=1, help="Everybody who is matched with this wave.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--account", help="Name of the calendar account; left out: as matched.")
+    ] = None,
     target: Annotated[
         str | None, typer.Option("--target", metavar="CALENDAR", help="The calendar that receives copies of RDVs.")
     ] = None,
@@ -105,11 +179,68 @@ def enroll(
     config: Config = _CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Link an agent to calendars. Nothing is written to either side before their first plan is approved."""
+    """Link agents to calendars. Nothing is written to either side before their first plan is approved."""
     from gateway.cli import enroll as command
 
-    wish = command.Wish(agent=agent, account=account, target=target, sources=tuple(source or ()), zone=zone)
+    wish = command.Wish(agent=agent, account=account, target=target, sources=tuple(source or ()), zone=zone, wave=wave)
     _end(command.run(config, wish, as_json=as_json))
+
+
+@app.command()
+def pause(
+    *,
+    agent: AgentIds = None,
+    wave: Wave = None,
+    every: Everybody = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Stop the sync of agents for now. What was written stays; what was approved is to be approved again."""
+    from gateway.cli import pausing as command
+    from gateway.cli.choosing import Whom
+
+    whom = Whom(agents=tuple(agent or ()), wave=wave, every=every)
+    _end(command.run(config, whom, paused=True, as_json=as_json))
+
+
+@app.command()
+def resume(
+    *,
+    agent: AgentIds = None,
+    wave: Wave = None,
+    every: Everybody = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Let the sync of paused agents go on."""
+    from gateway.cli import pausing as command
+    from gateway.cli.choosing import Whom
+
+    whom = Whom(agents=tuple(agent or ()), wave=wave, every=every)
+    _end(command.run(config, whom, paused=False, as_json=as_json))
+
+
+@app.command()
+def leave(
+    *,
+    agent: AgentIds = None,
+    every: Everybody = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave what was written where it is.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Find what was written, and remove it.")] = False,
+    statement: Annotated[
+        Path | None, typer.Option("--statement", metavar="FILE", help="Where to write what was found and done.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it without asking.")] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Stop the sync of agents for good, and keep or remove what was written for them."""
+    from gateway.cli import leave as command
+
+    code = command.run(
+        config, tuple(agent or ()), statement, every=every, keep=keep, remove=remove, yes=yes, as_json=as_json
+    )
+    _end(code)
 
 
 @app.command()
@@ -133,6 +264,9 @@ def approve(
     *,
     agent: Annotated[list[int] | None, typer.Argument(metavar="AGENT", help="Agents' ids.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Every agent who has something held.")] = False,
+    wave: Annotated[
+        int | None, typer.Option("--wave", metavar="N", min=1, help="The first runs of this wave, as one.")
+    ] = None,
     only_class: Annotated[OperationClassName | None, typer.Option("--class", help="Only this class.")] = None,
     reason: Annotated[HoldReasonName | None, typer.Option("--reason", help="Only what is held for this.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
@@ -142,7 +276,7 @@ def approve(
     """Show what is held and let it through; the next sync does it."""
     from gateway.cli import approve as command
 
-    choice = command.Choice(agents=tuple(agent or ()), every=every, op_class=only_class, reason=reason)
+    choice = command.Choice(agents=tuple(agent or ()), every=every, op_class=only_class, reason=reason, wave=wave)
     _end(command.run(config, choice, yes=yes, as_json=as_json))
 
 

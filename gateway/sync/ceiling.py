@@ -33,7 +33,8 @@ def remote_of(operation: Operation) -> str | None:
     if operation.action is Action.PAIR:
         return None
     if operation.side is Side.CALENDAR and operation.ref is not None:
-        return operation.ref.account
+        # The parts of an account that serves many agents are one server: `<section>/<part>`.
+        return operation.ref.account.partition("/")[0]
     return RDV_SOLIDARITES
 
 

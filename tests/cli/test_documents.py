@@ -34,7 +34,8 @@ def commands() -> dict[str, set[str]]:
     found = {}
     for name, command in typer.main.get_command(app).commands.items():
         inner = getattr(command, "commands", None)
-        for label, each in {f"{name} {one}": two for one, two in inner.items()}.items() if inner else [(name, command)]:
+        own = [(name, command)] if not inner or command.invoke_without_command else []
+        for label, each in [*own, *((f"{name} {one}", two) for one, two in (inner or {}).items())]:
             found[label] = {option for param in each.params for option in param.opts if option.startswith("--")}
             assert each.help, f"{label} has no help"
             assert all(param.help for param in each.params if param.name != "help"), f"{label}: an option has no help"
