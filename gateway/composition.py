@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import resource
 import secrets
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from uuid import uuid4
 import httpx2
 from sqlalchemy.engine import URL, make_url
 
+from connectors.allowed_hosts import refusal
 from connectors.caldav import PROFILES, CalDavAccount, CalDavSettings, Servers
 from connectors.network import ClientCertificate, Network, Proxy
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites, RdvSolidaritesAccount
@@ -235,6 +237,7 @@ def account_book(settings: Settings, shared: SharedByAccounts) -> AccountBook:
     for section in settings.accounts:
         if section.credentials_file is not None:
             credentials = read_credentials(section.credentials_file, section.name)
+            _only_allowed_hosts(settings, section, credentials)
             _make_room_for_sockets(len(credentials))
             makers[section.name] = partial(_own_account, settings, section, shared, aliases, credentials)
         else:
@@ -281,6 +284,19 @@ def _own_account(  # noqa: PLR0917 - all but the last are bound where the book i
     home = filled(section.home, part, login) if section.home else None
     url = filled(own.url or section.url, part, login)
     return _caldav_account(settings, section, shared, Credential(own.username, own.password, url), home)
+
+
+def _only_allowed_hosts(settings: Settings, section: AccountSection, credentials: Mapping[str, Credential]) -> None:
+    allowed = settings.allowed_hosts
+    reasons = Counter(refusal(own.url, allowed) for own in credentials.values() if own.url)
+    problems = [
+        f"accounts[{section.name}].credentials_file: {count} of its addresses cannot be used: {reason}; "
+        "correct them, or list their hosts in [network] allowed_hosts"
+        for reason, count in reasons.items()
+        if reason is not None
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def _make_room_for_sockets(accounts: int) -> None:

@@ -14,7 +14,6 @@ from connectors.caldav.paths import same_collection
 from connectors.caldav.versions import went_back
 
 _PAGES = 200
-_FEW = 3
 
 
 @dataclass(slots=True)
@@ -36,7 +35,7 @@ class Delta:
         Our own writes look like that too, and cost no more than one listing then.
         """
         repeated = sum(known.get(href) == item.version for href, item in self.changed.items())
-        return repeated >= _FEW and 2 * repeated >= len(known)
+        return repeated > 0 and 2 * repeated >= len(known)
 
 
 def delta_since(asking: Asking, calendar: str, token: str) -> Delta | None:

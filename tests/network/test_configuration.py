@@ -12,7 +12,8 @@ from connectors.allowed_hosts import refusal
 from connectors.hosts import proxy_exception
 from connectors.network import ClientCertificate, Network, Proxy
 from gateway.cli.check_network import Fact, network_facts
-from gateway.composition import network_of
+from gateway.clock import SystemClock
+from gateway.composition import account_book, network_of, shared_by_accounts
 from gateway.settings import Settings, load
 from gateway.settings_problems import SettingsError
 from tests.servers.authority import Authority
@@ -93,6 +94,31 @@ def test_hosts_that_the_configuration_names_are_allowed_and_those_that_are_liste
     assert refusal("https://a.partner.example.fr/", settings.allowed_hosts) is None
     for url in ("https://agenda.example.fr/", "http://127.0.0.1:5233/", "https://rdv-solidarites.fr/"):
         assert refusal(url, settings.allowed_hosts) is not None
+
+
+@pytest.mark.parametrize(("listed", "url"), [(True, "https://dav.partner.example.fr/"), (False, "https://10.0.0.1/")])
+def test_addresses_in_a_file_of_credentials_are_held_to_the_list(tmp_path: Path, listed: bool, url: str) -> None:
+    """Agents type them, or somebody does for them."""
+    own = """
+[[accounts]]
+name = "own"
+url = "https://agenda.example.fr:8443/"
+credentials_file = "own.csv"
+"""
+    settings = configured(tmp_path, 'allowed_hosts = ["*.partner.example.fr"]', own)
+    path = tmp_path / "own.csv"
+    path.write_text(f"email,username,password,url\nmartine@example.fr,martine,secret,{url}\n")
+    path.chmod(0o600)
+    (tmp_path / "secret").write_text("password")
+    shared = shared_by_accounts(SystemClock())
+    if listed:
+        account_book(settings, shared).close()
+        return
+    with pytest.raises(
+        SettingsError, match="1 of its addresses cannot be used: it is an address of a private"
+    ) as raised:
+        account_book(settings, shared)
+    assert "10.0.0.1" not in str(raised.value)
 
 
 def facts(settings: Settings, environment: dict[str, str] | None = None) -> dict[str, Fact]:

@@ -10,8 +10,9 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Self
+from typing import Protocol, Self
 from urllib.parse import urlsplit
 
 _HOP_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "te", "upgrade"})
@@ -77,6 +78,14 @@ class Before:
 
 Fault = Hang | Cut | Instead | Alter | Before
 
+Ask = Callable[[Seen], Reply]
+
+
+class Trait(Protocol):
+    """How servers of some kind behave: answers a request, asking the real server as it likes."""
+
+    def __call__(self, seen: Seen, ask: Ask) -> Reply: ...
+
 
 @dataclass(slots=True)
 class _Rule:
@@ -90,7 +99,8 @@ class CountingProxy:
 
     `users` (login -> password) makes it check Basic credentials and pass the login on as X-Remote-User.
     `keep_alive`: "yes" keeps connections; "no" answers as HTTP/1.0 does; "silent" closes without saying so.
-    `tls` makes it answer https.
+    `tls` makes it answer https. `traits` make the server behind look like one of another kind, the first one nearest
+    to the client; answers then pass uncompressed.
     """
 
     def __init__(
@@ -100,6 +110,7 @@ class CountingProxy:
         users: Mapping[str, str] | None = None,
         keep_alive: str = "yes",
         tls: ssl.SSLContext | None = None,
+        traits: Sequence[Trait] = (),
     ) -> None:
         parts = urlsplit(upstream)
         assert parts.hostname is not None
@@ -108,6 +119,7 @@ class CountingProxy:
         self._users = users
         self.keep_alive = keep_alive
         self._tls = tls
+        self.traits = tuple(traits)
         self._lock = threading.Lock()
         self._seen: list[Seen] = []
         self._rules: list[_Rule] = []
@@ -239,7 +251,16 @@ class CountingProxy:
         return login if self._users.get(login) == password else None
 
     def ask_upstream(self, seen: Seen) -> Reply:
-        """Pass the request on, and read the reply to its end."""
+        """Pass the request on, through all traits, and read the reply to its end."""
+        if not self.traits:
+            return self._forward(seen)
+        ask = self._forward
+        for trait in reversed(self.traits):
+            ask = partial(trait, ask=ask)
+        kept = {name: value for name, value in seen.headers.items() if name != "accept-encoding"}
+        return ask(replace(seen, headers=kept))
+
+    def _forward(self, seen: Seen) -> Reply:
         headers = {name: value for name, value in seen.headers.items() if name not in _HOP_HEADERS}
         if self._users is not None:
             user = self.user_of(seen)

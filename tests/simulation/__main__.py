@@ -8,14 +8,16 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 
 import structlog
 
 from tests.simulation.history import Outcome, play
 from tests.simulation.switches import SAFEGUARDS, without
-from tests.simulation.world import remove_template
+from tests.simulation.world import remove_template, template
 
 _SHOWN = 5
 
@@ -25,16 +27,25 @@ def main(arguments: list[str]) -> int:
     options = _options(arguments)
     started = time.monotonic()
     seeds = range(options.first, options.first + options.seeds)
-    portions = [seeds[start : start + 20] for start in range(0, len(seeds), 20)]
-    work = partial(_play_all, steps=options.steps, switched_off=options.without)
-    outcomes: list[Outcome] = []
-    if options.jobs == 1:
-        outcomes = [each for portion in portions for each in work(portion)]
-    else:
-        with ProcessPoolExecutor(options.jobs) as pool:
-            outcomes = [each for found in pool.map(work, portions) for each in found]
-    remove_template()
+    template()  # made once: the processes that play inherit it
+    try:
+        outcomes = list(_outcomes(seeds, options))
+    finally:
+        remove_template()
     return _tell(outcomes, options, time.monotonic() - started)
+
+
+def _outcomes(seeds: range, options: argparse.Namespace) -> Iterator[Outcome]:
+    """In the order of the seeds; up to the first broken promise if so asked."""
+    size = 1 if options.stop else 20
+    portions = [seeds[start : start + size] for start in range(0, len(seeds), size)]
+    work = partial(_play_all, options=options)
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("fork")) as pool:
+        for found in map(work, portions) if options.jobs == 1 else pool.map(work, portions):
+            yield from found
+            if options.stop and found[-1].promise:
+                pool.shutdown(cancel_futures=True)
+                return
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -44,14 +55,17 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--without", choices=SAFEGUARDS, help="switch a safeguard off: promises must break")
+    parser.add_argument("--rivalry", type=float, help="chance that somebody edits what is about to be written")
+    parser.add_argument("--stop", action="store_true", help="end with the first broken promise")
     parser.add_argument("--log", action="store_true", help="print every history, not only those that failed")
     return parser.parse_args(arguments)
 
 
-def _play_all(seeds: range, *, steps: int, switched_off: str | None) -> list[Outcome]:
+def _play_all(seeds: range, *, options: argparse.Namespace) -> list[Outcome]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with without(switched_off) as arguments:
-        return [play(seed, steps=steps, **arguments) for seed in seeds]
+    with without(options.without) as changes:
+        arguments = {"steps": options.steps, "rivalry": options.rivalry, **changes}
+        return [play(seed, **arguments) for seed in seeds]
 
 
 def _tell(outcomes: list[Outcome], options: argparse.Namespace, seconds: float) -> int:

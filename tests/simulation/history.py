@@ -31,11 +31,21 @@ class Outcome:
 
 
 def play(
-    seed: int, *, steps: int = 24, checks: bool = True, before_run: Callable[[World], None] | None = None
+    seed: int,
+    *,
+    steps: int = 24,
+    checks: bool = True,
+    rivalry: float | None = None,
+    before_run: Callable[[World], None] | None = None,
 ) -> Outcome:
-    """Play a seed. `checks`: the calendar server honours preconditions. `before_run`: see `World`."""
+    """Play a seed.
+
+    `checks`: the calendar server honours preconditions. `rivalry`: chance that somebody edits the very thing that is
+    about to be written, None: as the seed has it. `before_run`: see `World`.
+    """
     world = World(seed, checks=checks)
     world.before_run = before_run
+    world.rivalry = rivalry
     outcome = Outcome(seed, log=world.log, counts=world.counts)
     try:
         _set_up(world)
@@ -88,7 +98,8 @@ def _set_up(world: World) -> None:
         for _ in range(chance.randint(0, 2)):
             people.type_absence(world, person)
         people.new_rdv(world, person, people.some_time(world, least_days=1))
-    world.weather.rivalry = chance.choice([0.0, 0.05, 0.1])
+    rivalry = chance.choice([0.0, 0.05, 0.1])
+    world.weather.rivalry = rivalry if world.rivalry is None else world.rivalry
     world.weather.rival = lambda thing: _note_intrusion(world, people.rival(world, thing))
 
 

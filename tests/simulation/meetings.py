@@ -74,7 +74,7 @@ class Meeting:
             return actual.start, end - timedelta(minutes=1)
         return tuple(
             wall.replace(tzinfo=self.zone).astimezone(zone).replace(tzinfo=None) for wall in (actual.start, end)
-        )  # type: ignore[return-value]  # noqa: E501
+        )  # type: ignore[return-value]
 
     def text(self) -> bytes:
         """The file that the person's program writes."""

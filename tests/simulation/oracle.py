@@ -37,7 +37,7 @@ def check(world: World) -> None:
 def _blocks(world: World, person: Person) -> None:
     now = world.wall(person)
     end = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=world.rules.horizon_days + 1)
-    span, ever = (now, end), (now, datetime.max)
+    span, ever = (now, end), (now, now + timedelta(days=3650))
     busy = [(each.start, each.end) for each in world.busy(person)]
     other = {(each.start, each.end) for each in world.busy(person)}
     certain = _freed(world, person, certain=True)

@@ -414,6 +414,7 @@ def _edit_in_rdv_solidarites(world: World, person: Person, absence: StoredAbsenc
 
 _Step = Callable[[World, Person], str | None]
 
+
 def rival(world: World, thing: str | int) -> str | None:
     """Somebody edits the very thing that the gateway is about to write."""
     if isinstance(thing, int):

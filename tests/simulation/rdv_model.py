@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors.errors import AnswerLost, RetryLater, RightsMissing, Stale
@@ -23,6 +23,7 @@ from connectors.records import (
 )
 from tests.simulation.weather import READ_TIMEOUT, Fate, ModelClock, Weather
 
+_T = TypeVar("_T")
 PARIS = ZoneInfo("Europe/Paris")
 SYSTEM = "rdv_solidarites"
 
@@ -283,23 +284,22 @@ class ModelRdvSolidarites:
         if not self._server.sees_agent(agent_id):
             raise RightsMissing("403", system=SYSTEM)
 
-    def _write(self, commit: Callable[[], StoredAbsence | None]) -> StoredAbsence:
+    def _write(self, commit: Callable[[], _T]) -> _T:
         # Nobody acts between the reading and the writing of an absence: the API offers no precondition, and that
         # gap, a few milliseconds wide, is a known limit.
         self._request(people=False)
         fate = self._weather.fate()
         if fate is Fate.REFUSED:
             raise RetryLater("429", system=SYSTEM)
-        result = None
         if fate is Fate.LATE:
             self._server.pending.append((self._server.clock.now() + self._weather.late_by(), commit))
         elif fate is not Fate.LOST:
             result = commit()
             self._weather.boundary()
-        if fate is not Fate.ANSWERED:
-            self._server.clock.sleep(READ_TIMEOUT)
-            raise AnswerLost("no answer", system=SYSTEM)
-        return result or StoredAbsence(0, 0, "", datetime.min, datetime.min)
+            if fate is Fate.ANSWERED:
+                return result
+        self._server.clock.sleep(READ_TIMEOUT)
+        raise AnswerLost("no answer", system=SYSTEM)
 
 
 def _record(absence: StoredAbsence) -> Absence:

@@ -35,7 +35,7 @@ def without(safeguard: str | None) -> Iterator[dict[str, Any]]:
                 patch.object(Applier, "_still_there", _whatever_is_there),
                 patch.object(Applier, "_current_absence", _whatever_absence_is_there),
             ):
-                yield {"checks": False}
+                yield {"checks": False, "rivalry": 0.5}
         case "agreed":
             with patch.object(AgentRunner, "work", _after_following(AgentRunner.work)):
                 yield {}

@@ -159,6 +159,7 @@ class World:
         self.last_report: RunReport | None = None
         self.owners: dict[int, int] = {}
         self.sides: dict[int, set[str]] = {}  # typed absence -> sides on which it was edited since the last clean run
+        self.rivalry: float | None = None
         self.before_run: Callable[[World], None] | None = None  # how an experiment forgets something
         database, self.keys = template()
         self.identity = Identity(self.keys.identity_key, self.keys.instance_id)
@@ -283,6 +284,7 @@ class World:
     ) -> None:
         reports = {each.agent_id: each for each in report.agents} if report else {}
         disturbed = bool(report is None or report.problems or self.server.pending or self.calendar.pending)
+        disturbed = disturbed or self.server.rights.nothing
         for person in self.people:
             found = reports.get(person.agent_id)
             if found is None and report is not None:
@@ -507,16 +509,23 @@ class World:
             if draft is not None and draft.title != ABSENCE_TAG:
                 raise BrokenPromise("nothing private leaves", "a block has another title than the tag")
             return
-        if self.server.catching_up and before.touched:
-            # It overtook what a person did since it was sent: without preconditions nobody can prevent that.
-            self.memories[before.agent_id].edited(before.interval)
-            if draft is not None:
-                self.memories[before.agent_id].edited((draft.start, draft.end))
-            return
         if draft is not None and draft.title != before.title:
             raise BrokenPromise("nothing lost", f"the title of absence {id_} was changed")
         if self.server.catching_up:
-            return  # judged by what held when it was sent
+            self._note_late_write(before, draft)
+        else:
+            self._judge_change(action, before)
+
+    def _note_late_write(self, before: StoredAbsence, draft: AbsenceDraft | None) -> None:
+        """Whether it may be done was judged by what held when it was sent. It may overtake what a person did since:
+        without preconditions nobody can prevent that."""
+        if before.touched:
+            self.memories[before.agent_id].edited(before.interval)
+            if draft is not None:
+                self.memories[before.agent_id].edited((draft.start, draft.end))
+
+    def _judge_change(self, action: str, before: StoredAbsence) -> None:
+        id_ = before.id
         if before.typed and id_ not in self.approved | self.event_edited:
             raise BrokenPromise("nothing lost", f"{action} of absence {id_}, which a person typed")
         if before.written is not None and _moved_away(before):

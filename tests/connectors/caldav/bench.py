@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol, Self
 
@@ -11,9 +12,9 @@ import httpx2
 from connectors.caldav import CalDavAccount, CalDavSettings
 from connectors.caldav.cursor import Cursor
 from connectors.caldav.paths import encoded
-from connectors.caldav.profiles import PROFILES
+from connectors.caldav.profiles import PROFILES, ServerProfile
 from connectors.caldav.provision import make_calendar
-from tests.servers.counting_proxy import CountingProxy, Cut
+from tests.servers.counting_proxy import CountingProxy, Cut, Trait
 
 NOW = datetime(2026, 5, 4, 8, 30, tzinfo=UTC)
 _numbers = itertools.count(1)
@@ -44,18 +45,39 @@ class CalDavServer(Protocol):
 class CalDavBench:
     """One server, seen through a proxy that counts, with a calendar of alice's that is new. A context manager."""
 
-    def __init__(self, server: CalDavServer, *, keep_alive: str = "yes") -> None:
+    def __init__(
+        self,
+        server: CalDavServer,
+        *,
+        keep_alive: str = "yes",
+        traits: Sequence[Trait] = (),
+        profile: ServerProfile | None = None,
+        has_marks: bool = True,
+        tells_changes: bool = True,
+        many: int = 120,
+        asked_again: int = 0,
+    ) -> None:
+        """`asked_again`: items for which a first reading needs a request each."""
+        self.profile = profile or PROFILES[server.name]
+        self.has_marks = has_marks
+        self.tells_changes = tells_changes
+        self.many = many
+        self._asked_again = asked_again
         self.server = server
         self.password = server.users["alice"]
         self.calendar = f"{server.home('alice')}calendar-{next(_numbers)}/"
         make_calendar(server.url, "alice", self.password, self.calendar, "Agenda d'essai")
-        self.proxy = CountingProxy(server.url, keep_alive=keep_alive)
+        self.proxy = CountingProxy(server.url, keep_alive=keep_alive, traits=traits)
         self._accounts: list[CalDavAccount] = []
         login = ("alice", self.password)
-        self._other_client = httpx2.Client(base_url=server.url, auth=login, verify=False, trust_env=False)
+        # Other people meet the same server; only what the gateway asks is counted.
+        self._behind = CountingProxy(server.url, traits=self.proxy.traits)
+        self._other_client = httpx2.Client(auth=login, verify=False, trust_env=False)
 
     def __enter__(self) -> Self:
         self.proxy.start()
+        self._behind.start()
+        self._other_client.base_url = self._behind.url
         self.account = self.other_account()
         return self
 
@@ -63,6 +85,7 @@ class CalDavBench:
         for account in self._accounts:
             account.close()
         self._other_client.close()
+        self._behind.stop()
         self.proxy.stop()
 
     def other_account(self, **changes: object) -> CalDavAccount:
@@ -72,7 +95,7 @@ class CalDavBench:
             "url": self.proxy.url,
             "username": "alice",
             "password": self.password,
-            "profile": PROFILES[self.server.name],
+            "profile": self.profile,
             "home": self.server.home("alice"),
         }
         account = CalDavAccount(CalDavSettings(**(values | changes)), now=lambda: NOW)  # type: ignore[arg-type]
@@ -81,7 +104,7 @@ class CalDavBench:
 
     def first_reading_limit(self, events: int) -> int:
         """One listing, and multigets of a hundred."""
-        return 1 + -(-events // 100)
+        return 1 + -(-events // 100) + self._asked_again
 
     def other_client_puts(self, name: str, body: str) -> str:
         href = f"{self.calendar}{name}.ics"
@@ -91,6 +114,10 @@ class CalDavBench:
 
     def other_client_deletes(self, href: str) -> None:
         self._other_client.delete(encoded(href)).raise_for_status()
+
+    def dead_cursor(self) -> str:
+        prefix = {"radicale": "http://radicale.org/ns/sync/", "xandikos": ""}.get(self.server.name, "data:,")
+        return cursor_at(prefix + "0123456789abcdef0123456789abcdef01234567")
 
     def lose_next_write_answer(self) -> None:
         self.proxy.when("PUT", Cut(forward=True))
