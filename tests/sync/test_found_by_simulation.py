@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gateway.sync.planning import make_plan
 from gateway.sync.values import Action, BlockOrigin, ChangeKind, Presence, SeenRdv
-from tests.sync.builders import absence, block, context, copy_of, event, held, rdv, view
+from tests.sync.builders import absence, block, context, copy_of, event, held, mirror_of, moved, rdv, view
 
 
 def test_the_past_part_of_a_running_event_is_not_blocked_again_at_every_run() -> None:
@@ -34,3 +34,10 @@ def test_time_freed_by_hand_stays_free_when_its_event_is_carried_to_another_cale
     plan = make_plan(view(events=[carried], blocks=[ours], absences=[held(ours, presence=Presence.GONE)]), context())
     assert [change.kind for change in plan.changes] == [ChangeKind.BLOCK_FREED]
     assert plan.operations == ()
+
+
+def test_an_event_that_a_person_moved_into_the_future_goes_with_its_absence_though_that_is_past() -> None:
+    past = absence(1, "0 09:00", "0 10:00", presence=Presence.GONE)
+    mirror, seen = mirror_of(past)
+    plan = make_plan(view(absences=[past], mirrors=[mirror], events=[moved(seen, "4 09:00", "4 10:00")]), context())
+    assert [(each.action, each.rule) for each in plan.operations] == [(Action.DELETE, "absence_deleted")]

@@ -67,9 +67,9 @@ def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, cl
             continue
         found = seen.get(mirror.absence_id)
         presence = found.presence if found else Presence.UNKNOWN
-        if presence is Presence.UNKNOWN or (mirror.end <= now and not mirror.recurring and presence is Presence.GONE):
-            continue  # nothing is known, or it is history
         event = events.by_place.get((mirror.ref, mirror.href))
+        if presence is Presence.UNKNOWN or (presence is Presence.GONE and _is_history(mirror, event, view, now)):
+            continue  # nothing is known, or nothing is to be tidied away
         absence = found.absence if found and presence is Presence.PRESENT else None
         total = total.plus(_settle(mirror, absence, event, view, context))
     mirrored = {mirror.absence_id for mirror in view.mirrors}
@@ -80,6 +80,18 @@ def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, cl
         if absence.end > now or absence.rrule:
             total = total.plus(_first_event(absence, events, view, context))
     return total
+
+
+def _is_history(mirror: AgreedMirror, event: SeenEvent | None, view: AgentView, now: datetime) -> bool:
+    """Is it over on both sides? An event that a person moved into the future is not."""
+    if mirror.recurring or mirror.end > now:
+        return False
+    if event is None or event.times is None:
+        return True
+    try:
+        return absence_times(event.times, view.agent.zone)[1] <= now
+    except BadItem:
+        return True
 
 
 def _first_event(absence: Absence, events: SortedEvents, view: AgentView, context: PlanContext) -> Decision:
