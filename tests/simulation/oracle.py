@@ -73,7 +73,7 @@ def _freed(world: World, person: Person, *, certain: bool) -> list[Interval]:
         covered_by_others = []
         for another in current:
             if another != each.occurrence:
-                gaps = [f.part for f in memory.freed if f.occurrence == another]
+                gaps = [f.part for f in memory.freed if f.occurrence == another and f.certain]
                 covered_by_others += minus([(another.start, another.end)], gaps)
         found += minus([each.part], covered_by_others)
     return union(found)

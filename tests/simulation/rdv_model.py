@@ -40,7 +40,8 @@ class StoredAbsence:
     written: tuple[datetime, datetime] | None = None
     touched: bool = False  # by a person, since the gateway's last write
     edits: int = 0  # how often
-    unsure: bool = False  # a database that was set back cannot know who gave it its time
+    unanswered: bool = False  # the answer to our last write was lost
+    unsure: bool = False  # a person edited it before it was known whether that came, or the database was set back
 
     @property
     def kept(self) -> bool:
@@ -126,6 +127,7 @@ class RdvServer:
         absence = self.absences[id_]
         absence.start, absence.end, absence.touched = start, end, True
         absence.edits += 1
+        absence.unsure = absence.unsure or absence.unanswered
 
     def drop_absence(self, id_: int) -> None:
         self.catch_up()
@@ -161,6 +163,7 @@ class RdvServer:
             self.judge.absence_written("update", replace(absence), draft, id_)
         absence.title, absence.start, absence.end = draft.title, draft.start, draft.end
         absence.touched, absence.edits, absence.unsure = False, 0, False
+        absence.unanswered = self.catching_up
         if absence.written is not None:
             absence.written = absence.interval
         return absence
@@ -262,7 +265,12 @@ class ModelRdvSolidarites:
 
     def update_absence(self, absence_id: int, draft: AbsenceDraft) -> Absence:
         self._require_rights(draft.agent_id)
-        return _record(self._write(lambda: self._server.update(absence_id, draft)))
+        try:
+            return _record(self._write(lambda: self._server.update(absence_id, draft)))
+        except AnswerLost:
+            if absence_id in self._server.absences:
+                self._server.absences[absence_id].unanswered = True
+            raise
 
     def delete_absence(self, absence_id: int) -> None:
         found = self._server.absences.get(absence_id)

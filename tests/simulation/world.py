@@ -292,6 +292,8 @@ class World:
             clean = not disturbed and found is not None and self._is_clean(found)
             if clean:
                 self._follow(person, mirrors)
+                for absence in self.pool(person):
+                    absence.unanswered = False
             memory = self.memories[person.agent_id]
             memory.run_ended(clean=clean, before=before[person.agent_id], after=self.snapshot(person))
             self.planned_with[person.agent_id] = frozenset(
@@ -378,6 +380,8 @@ class World:
 
     def _set_back(self, regions: list[Interval], then: Mapping[int, Interval]) -> None:
         self.set_back = True
+        self.calendar.pending = [(due, self._unowed(commit)) for due, commit in self.calendar.pending]
+        self.server.pending = [(due, self._unowed(commit)) for due, commit in self.server.pending]
         for memory in self.memories.values():
             memory.set_back(regions)
         for absence in self.server.absences.values():
@@ -386,6 +390,16 @@ class World:
                 absence.unsure = absence.unsure or then[absence.id] != absence.interval
             elif absence.written is not None:
                 absence.written, absence.edits = absence.interval, 0  # whoever gave it its time is forgotten
+
+    def _unowed(self, commit: Callable[[], object]) -> Callable[[], None]:
+        """A late write that the database no longer knows of, nor the pre-image that was kept with it."""
+
+        def done() -> None:
+            owed = self.owed.copy()
+            commit()
+            self.owed = owed
+
+        return done
 
     def _interval(self, absence_id: int) -> Interval | None:
         found = self.server.absences.get(absence_id)
@@ -528,7 +542,7 @@ class World:
         id_ = before.id
         if before.typed and id_ not in self.approved | self.event_edited:
             raise BrokenPromise("nothing lost", f"{action} of absence {id_}, which a person typed")
-        if before.written is not None and _moved_away(before):
+        if not before.unsure and _moved_away(before):
             raise BrokenPromise("nothing lost", f"{action} of block {id_}, which a person had moved")
         if before.touched:
             self.owed.absences.append((before.id, before.title, before.start, before.end))
