@@ -116,6 +116,7 @@ def _seconds_of(departement: Departement, healthy: list[int], *, everybody: bool
     assert len(of_healthy) == len(healthy)
     for report in of_healthy:
         assert len(report.done) == 1, report
+    assert all(report.problems for report in reports if report.agent_id not in healthy)
     return max(report.seconds for report in of_healthy)
 
 

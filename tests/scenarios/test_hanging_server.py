@@ -23,6 +23,6 @@ def test_agents_on_a_server_that_hangs_hold_up_nobody_else(new_departement: New)
     departement.read_timeout = _GIVEN_UP
     with SilentServer(60.0) as silent:
         figures = measure(departement, silent, agents=_AGENTS, hanging=_HANGING, pairs=_PAIRS)
-        assert silent.connections >= _HANGING * _PAIRS
+        assert silent.connections > 0  # it is left alone after some failures
     assert figures.bound < _GIVEN_UP, f"too slow a machine for this hang to show: {figures}"
     assert figures.median <= figures.bound, figures
