@@ -1,8 +1,9 @@
 """How many requests one server gets at the same time: found out by watching how it bears them.
 
 Servers differ by more than a factor of ten in what they take (threads that fight for one lock, accept queues of
-five), and one server is asked by many accounts. So all of them pass one gate, which begins low, lets one more through
-while answers come as fast as before, and halves when connections break.
+five), and one server is asked by many accounts. So all of them pass one gate. It begins low, tries one more from time
+to time and keeps that if the server then answers more in the same time, tries one less when answers get slow, and
+halves when connections break.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ from statistics import median
 
 _ROUND = 12
 """Answers that are looked at together: one slow answer says nothing."""
-_LONGEST_PATIENCE = 32
+_LONGEST_PATIENCE = 64
 _NOISE = 0.003
+_BETTER = 1.04
+_AS_GOOD = 0.98
+_SLOW = 0.5
 
 
 @dataclass(slots=True)
 class Turn:
-    """One request under way. `alone`: how many were under way with it, itself included, when it began."""
+    """One request under way. `together`: how many were under way when it began, itself included."""
 
     began: float
     together: int
@@ -40,6 +44,8 @@ class Concurrency:
         self._free = threading.Condition()
         self._usual: dict[str, float] = {}
         self._ratios: list[float] = []
+        self._trial: _Trial | None = None
+        self._pace = 0.0
         self._patience = 1
         self._good_rounds = 0
 
@@ -76,30 +82,56 @@ class Concurrency:
 
     def _watch(self, kind: str, seconds: float, turn: Turn) -> None:
         seconds = max(seconds, _NOISE)
-        usual = self._usual.get(kind, seconds)
-        # Falls quickly to a faster answer and forgets slowly, so that a server that was made slower is learnt anew.
-        self._usual[kind] = usual * 0.7 + seconds * 0.3 if seconds < usual else usual * 1.01
+        # What requests of this kind usually take, so that kinds can be compared. It moves by less in a round than what
+        # makes one limit better than another.
+        usual = self._usual.setdefault(kind, seconds)
+        self._usual[kind] = usual * (1.001 if seconds > usual else 0.999)
         if turn.together < self._limit or turn.generation != self._generation:
             return  # says nothing of how the server bears the present limit
-        self._ratios.append(seconds / self._usual[kind])
-        if len(self._ratios) < _ROUND:
-            return
-        slower, self._ratios = median(self._ratios), []
-        if slower > 1.2 * self._limit:
-            # More than in proportion: together they take longer than one after the other.
-            self._shrink_to(self._limit - 1, turn)
-        elif slower <= max(1.5, 0.8 * self._limit):
-            self._good_rounds += 1
-            if self._good_rounds >= self._patience and self._limit < self._most:
-                self._set(self._limit + 1)
+        self._ratios.append(seconds / usual)
+        if len(self._ratios) == _ROUND:
+            pace, self._ratios = self._limit / median(self._ratios), []
+            self._judge(pace)
+
+    def _judge(self, pace: float) -> None:
+        """`pace`: how much is answered in the same time, compared with what is usual, at the present limit."""
+        trial, self._trial = self._trial, None
+        if trial is not None:
+            self._end_trial(trial, pace)
+        elif pace < _SLOW * self._pace:
+            self._try(-1, pace)
         else:
-            self._good_rounds = 0
+            self._pace = pace
+            self._good_rounds += 1
+            if self._good_rounds >= self._patience:
+                self._try(+1, pace)
+
+    def _end_trial(self, trial: _Trial, pace: float) -> None:
+        step = self._limit - trial.limit
+        if pace >= _BETTER * trial.pace:
+            self._patience = max(1, self._patience // 2)
+            self._try(step, pace)
+            return
+        self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+        if step < 0 and pace >= _AS_GOOD * trial.pace:
+            self._pace = pace
+        else:
+            self._pace = trial.pace
+            self._set(trial.limit)
+
+    def _try(self, step: int, pace: float) -> None:
+        """See how the server bears one more, or one less."""
+        self._pace = pace
+        if 1 <= self._limit + step <= self._most:
+            trial = _Trial(self._limit, pace)
+            self._set(self._limit + step)
+            self._trial = trial
 
     def _shrink_to(self, limit: int, turn: Turn) -> None:
         if turn.generation != self._generation:
             return
-        if self._limit > 1:
-            self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+        self._patience = min(2 * self._patience, _LONGEST_PATIENCE)
+        self._pace = 0.0
         self._set(max(1, limit))
 
     def _set(self, limit: int) -> None:
@@ -107,3 +139,12 @@ class Concurrency:
         self._generation += 1
         self._good_rounds = 0
         self._ratios = []
+        self._trial = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """What there was before another limit is tried."""
+
+    limit: int
+    pace: float

@@ -98,7 +98,9 @@ class CalDavBench:
             "profile": self.profile,
             "home": self.server.home("alice"),
         }
-        account = CalDavAccount(CalDavSettings(**(values | changes)), now=lambda: NOW)  # type: ignore[arg-type]
+        around = {name: changes.pop(name) for name in ("now", "servers", "passwords") if name in changes}
+        settings = CalDavSettings(**(values | changes))  # type: ignore[arg-type]
+        account = CalDavAccount(settings, **({"now": lambda: NOW} | around))  # type: ignore[arg-type]
         self._accounts.append(account)
         return account
 
