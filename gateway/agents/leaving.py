@@ -167,10 +167,18 @@ class Leaving:
                 stopped.add(operation.side)
         if settlement.open:  # a removal that was sent before and whose thing is gone now is settled by that
             settlement = self._settle(recorder, ledger, search)
+        self._forget_found(agent_id)
         removed = Counter(trace_of(operation) for operation in done)
         told = tuple(dict.fromkeys(problems))
         report = AgentReport(agent_id, done=tuple(done), problems=told, unsettled=settlement.open)
         return replace(statement, removed=removed, unsettled=settlement.open, problems=told), report
+
+    def _forget_found(self, agent_id: int) -> None:
+        """Absences that a person typed and that were paired: should the agent come back, they are paired anew."""
+        found = [each for each in self._store.agent_view(agent_id).blocks if each.origin is BlockOrigin.FOUND]
+        with self._store.transaction() as tx:
+            for block in found:
+                tx.drop_block(block.absence_id)
 
     def _ledger(self, agent_id: int, search: Search) -> Ledger:
         ledger = Ledger.of(self._store.agent_view(agent_id))

@@ -11,13 +11,17 @@ from tests.servers.process import ServerProcess
 
 
 class RadicaleServer:
-    """Radicale on loopback. `users`: login -> password; `storage`: a folder that outlives stop and start."""
+    """Radicale on loopback. `users`: login -> password; `storage`: a folder that outlives stop and start.
+
+    `rights`: who may reach what; `authenticated` lets everybody reach everything, as a service account has to.
+    """
 
     name = "radicale"
 
-    def __init__(self, users: Mapping[str, str], storage: Path) -> None:
+    def __init__(self, users: Mapping[str, str], storage: Path, *, rights: str = "owner_only") -> None:
         self.users = dict(users)
         self._storage = storage
+        self._rights = rights
         storage.mkdir(parents=True, exist_ok=True)
         self._passwords = storage / "htpasswd"
         self._passwords.write_text("".join(f"{user}:{password}\n" for user, password in users.items()))
@@ -54,7 +58,7 @@ class RadicaleServer:
             *("--auth-type", "htpasswd", "--auth-htpasswd-encryption", "plain"),
             *("--auth-htpasswd-filename", str(self._passwords)),
             *("--auth-delay", "0"),  # the pause after a wrong password is of no use to a test
-            *("--rights-type", "owner_only"),
+            *("--rights-type", self._rights),
             *("--storage-filesystem-folder", str(self._storage / "collections")),
             *("--logging-level", "error"),
         ]
