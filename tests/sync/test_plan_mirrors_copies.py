@@ -206,6 +206,14 @@ def test_an_rdv_not_proven_gone_asks_for_a_removal_that_says_why() -> None:
     assert (operation.action, operation.unproven) == (Action.DELETE, because)
 
 
+def test_an_rdv_that_ends_before_it_starts_is_set_aside_alone() -> None:
+    odd = rdv(2)
+    odd = replace(odd, ends_at=odd.starts_at - timedelta(hours=1))
+    plan = make_plan(view(rdvs=[SeenRdv(odd, PRESENT), seen_rdv()]), context())
+    assert [op.rdv_id for op in plan.operations] == [1]
+    assert [each.href for each in plan.set_aside] == ["rdv 2"]
+
+
 def test_a_past_copy_stays_when_its_rdv_is_purged() -> None:
     past = replace(COPY, ends_at=NOW - timedelta(days=1))
     assert steps(view(rdvs=[seen_rdv(GONE)], copies=[past], events=[EVENT])) == []

@@ -36,7 +36,9 @@ def make_plan(view: AgentView, context: PlanContext) -> Plan:
         operations=tuple(sorted(operations, key=_order)),
         changes=(*blocks.changes, *mirrors.changes),
         conflicts=(*copies.conflicts, *blocks.conflicts, *mirrors.conflicts, *_strangers(view, events, context)),
-        set_aside=tuple(dict.fromkeys((*blocks.set_aside, *mirrors.set_aside, *_unreadable_copies(view, events)))),
+        set_aside=tuple(
+            dict.fromkeys((*copies.set_aside, *blocks.set_aside, *mirrors.set_aside, *_unreadable_copies(view, events)))
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from connectors.errors import BadItem
 from connectors.records import EventDraft, EventStatus
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.recognition import SortedEvents
@@ -20,6 +21,7 @@ from gateway.sync.values import (
     Presence,
     SeenEvent,
     SeenRdv,
+    SetAside,
     Side,
 )
 from mappings.rdv_event import rdv_draft, rdv_zone
@@ -30,6 +32,7 @@ from mappings.wallclock import to_wall
 class CopiesPlan:
     operations: tuple[Operation, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
+    set_aside: tuple[SetAside, ...] = ()
 
 
 def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext) -> CopiesPlan:
@@ -37,13 +40,18 @@ def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     agreed_by_rdv = {copy.rdv_id: copy for copy in view.copies}
     operations: list[Operation] = []
     conflicts: list[Conflict] = []
+    set_aside: list[SetAside] = []
     for seen in view.rdvs:
-        decided = _decide(seen, agreed_by_rdv.get(seen.rdv.id), view, events, context)
+        try:
+            decided = _decide(seen, agreed_by_rdv.get(seen.rdv.id), view, events, context)
+        except BadItem as error:
+            set_aside.append(SetAside(view.agent.agent_id, f"rdv {seen.rdv.id}", str(error)))
+            continue
         if isinstance(decided, Operation):
             operations.append(decided)
         elif decided is not None:
             conflicts.append(decided)
-    return CopiesPlan(tuple(operations), tuple(conflicts))
+    return CopiesPlan(tuple(operations), tuple(conflicts), tuple(set_aside))
 
 
 def _decide(
