@@ -1,4 +1,5 @@
-"""`check`: try everything that a sync needs, one by one, and say who can mend what fails. Writes nothing remote."""
+"""`check`: try everything that a sync needs, one by one, and say who can mend what fails. Writes nothing remote, but
+for `--write-test`."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from connectors.errors import Addressee, ConnectorError
@@ -13,7 +15,11 @@ from connectors.records import ServerTrait
 from gateway.cli.check_network import Fact, network_facts
 from gateway.cli.describe import problem_lines
 from gateway.cli.exits import Exit
-from gateway.cli.output import messages, print_json, progress, results, table
+from gateway.cli.output import age, messages, print_json, progress, results, table
+from gateway.cli.rights import COLUMNS as RIGHTS_COLUMNS
+from gateway.cli.rights import Rights, read_rights, rights_json, rights_problems, rights_rows
+from gateway.cli.stopping import stop_lines
+from gateway.cli.write_test import write_test
 from gateway.clock import SystemClock
 from gateway.composition import (
     SharedByAccounts,
@@ -22,14 +28,17 @@ from gateway.composition import (
     rdv_solidarites_client,
     shared_by_accounts,
 )
+from gateway.consent import consent_problem, renewed_at
 from gateway.keys import load_keys
 from gateway.settings import AccountSection, Settings, load
 from gateway.settings_problems import SettingsError
 from gateway.store.store import Store
+from gateway.sync.observe_rdv_solidarites import EVERYWHERE
 from gateway.sync.values import AgentState, Problem
 
 _COLUMNS = ("Checked", "", "Found")
 _OF_THIS_MACHINE = frozenset({"configuration", "keys", "database", "network"})
+_WRITES = "writes"
 _ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
 
 
@@ -40,24 +49,41 @@ class Finding:
     what: str
     detail: str
     problem: Problem | None = None
+    rights: Rights | None = None
 
 
-def run(config: Path, *, as_json: bool, retry: bool = False) -> Exit:
-    """Try, show, and leave with 2 for a fault of this machine, 3 for one of a remote system."""
+def run(config: Path, *, as_json: bool, retry: bool = False, write_test: int | None = None) -> Exit:
+    """Try, show, and leave with 2 for a fault of this machine, 3 for one of a remote system.
+
+    `write_test`: the id of an agent of whom an absence is made and removed, or None.
+    """
     settings = load(config)
     with progress("Trying both sides…", as_json=as_json):
         findings = list(look(settings, retry=retry))
+        if write_test is not None:
+            findings.append(_write_test(settings, write_test))
     problems = [finding.problem for finding in findings if finding.problem is not None]
+    rights = next((finding.rights for finding in findings if finding.rights is not None), None)
     if as_json:
-        print_json({"checks": [_json(finding) for finding in findings]})
+        organisations = rights.organisations if rights is not None else ()
+        print_json(
+            {
+                "checks": [_json(finding) for finding in findings],
+                "organisations": [rights_json(each) for each in organisations],
+            }
+        )
     else:
         rows = [(finding.what, "PROBLEM" if finding.problem else "ok", finding.detail) for finding in findings]
         results().print(table(f"{config}", _COLUMNS, rows))
+        if rights is not None:
+            results().print(table("Rights of the technical account", RIGHTS_COLUMNS, rights_rows(rights)))
         for line in problem_lines(problems):
             messages().print(line)
     if any(problem.system in _OF_THIS_MACHINE for problem in problems):
         return Exit.USAGE
-    return Exit.REMOTE if problems else Exit.FINE
+    if any(problem.system != _WRITES for problem in problems):
+        return Exit.REMOTE
+    return Exit.NEEDS_PERSON if problems else Exit.FINE
 
 
 def look(settings: Settings, *, retry: bool = False) -> Iterator[Finding]:
@@ -70,6 +96,7 @@ def look(settings: Settings, *, retry: bool = False) -> Iterator[Finding]:
             agents = store.agents(_ACTIVE)
             yield Finding("keys", str(settings.gateway.keys))
             yield Finding("database", f"{settings.gateway.database}, {len(agents)} agents enrolled")
+            yield from _stopped(store)
         except ConnectorError as error:
             yield _failed(error.system, error)
         for fact in network_facts(settings, SystemClock().now(), os.environ):
@@ -82,32 +109,71 @@ def look(settings: Settings, *, retry: bool = False) -> Iterator[Finding]:
         yield from _unconfigured(settings, store)
 
 
+def _stopped(store: Store) -> Iterator[Finding]:
+    stop = store.stop()
+    if stop is not None:
+        shown, _ = stop_lines(stop)
+        remedy = "Let writes go on with `rdv-gateway resume --writes` when the reason is gone."
+        yield Finding(_WRITES, shown, Problem(None, _WRITES, shown, Addressee.IT.value, remedy))
+
+
 def _rdv_solidarites(settings: Settings, store: Store | None) -> Iterator[Finding]:
     what = "rdv_solidarites"
+    clock = SystemClock()
+    states = store.organisation_states() if store else {}
+    known = tuple(state for number, state in states.items() if number != EVERYWHERE)
+    yield from _access(settings, store, clock.now())
     try:
-        with closing(rdv_solidarites_client(settings, store, SystemClock())) as client:
-            organisations = client.organisations()
-            for organisation in organisations:
-                seen = client.agents(organisation.id)
-                yield Finding(f"{what}: organisation {organisation.id}", f"{organisation.name}, {len(seen)} agents")
-            visible = {agent.id for agent in client.agents()}
+        with closing(rdv_solidarites_client(settings, store, clock)) as client:
+            rights = read_rights(client, {state.id for state in known}, clock.now())
             listing = client.absences()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error)
         return
-    if not organisations:
-        yield _missing(what, "the technical account sees no organisation", "Give it a role in each organisation.")
-    yield Finding(f"{what}: rights", f"{len(visible)} agents and {len(listing.absences)} absences visible")
+    organisations = [each.organisation for each in rights.organisations]
+    for each in rights.organisations:
+        detail = f"{each.organisation.name}, {len(each.agents)} agents"
+        yield Finding(f"{what}: organisation {each.organisation.id}", detail)
+    shown = f"{len(rights.visible)} agents and {len(listing.absences)} absences visible"
+    yield Finding(f"{what}: rights", shown, rights=rights)
+    for problem in rights_problems(rights, store.agents(_ACTIVE) if store else (), known):
+        yield Finding(what, problem.reason, problem)
     if not listing.complete:
         reason = "the list of absences changed while it was read, or holds a record that cannot be read"
         yield _missing(what, reason, "Nothing, unless it is said again and again.")
     for zone_of in sorted(settings.rdv_solidarites.organisation_zones.keys() - {one.id for one in organisations}):
         reason = f"organisation {zone_of} of [rdv_solidarites.organisation_zones] is not visible"
         yield _missing(what, reason, "Correct its id, or give the technical account a role there.")
-    for agent in store.agents(_ACTIVE) if store else ():
-        if agent.agent_id not in visible:
-            reason = f"agent {agent.agent_id} is enrolled and not visible to the technical account"
-            yield _missing(what, reason, "Give the technical account its rights on this agent back.")
+
+
+def _access(settings: Settings, store: Store | None, now: datetime) -> Iterator[Finding]:
+    """Which way in is used. An access that nobody renewed is told of, although this very check will renew it."""
+    what = "rdv_solidarites: access"
+    section = settings.rdv_solidarites.oauth
+    if section is None:
+        yield Finding(what, f"password of {settings.rdv_solidarites.login}; newer instances take OAuth only")
+    elif store is None:
+        yield Finding(what, "OAuth")
+    else:
+        problem = consent_problem(store, now, configured=section.refresh_token is not None)
+        last = renewed_at(store)
+        detail = "OAuth" if last is None else f"OAuth, last renewed {age(last, now)} ago"
+        yield Finding(what, problem.reason if problem else detail, problem)
+
+
+def _write_test(settings: Settings, agent_id: int) -> Finding:
+    """One absence made and removed, while nobody syncs."""
+    clock = SystemClock()
+    what = "rdv_solidarites: write test"
+    with opened_store(settings) as store, store.sync_lock():
+        try:
+            with closing(rdv_solidarites_client(settings, store, clock)) as client:
+                done, problem = write_test(
+                    client, store, clock, agent_id=agent_id, ceiling=settings.limits.to_ceiling()
+                )
+        except (ConnectorError, SettingsError) as error:
+            return _failed(what, error)
+    return Finding(what, done, problem)
 
 
 def _account(

@@ -24,6 +24,7 @@ from gateway.sync.values import (
     RunReport,
     SetAside,
     Side,
+    Stop,
 )
 
 OPERATION_COLUMNS = ("Agent", "Where", "Action", "What", "From", "To", "Which", "Rule")
@@ -187,12 +188,19 @@ def run_json(report: RunReport) -> dict[str, object]:
         "seconds": round(report.seconds, 3),
         "operations": [operation_json(operation) for operation in operations_of(report)],
         "held": [held_json(held) for agent in report.agents for held in agent.held],
+        "waiting": [operation_json(operation) for agent in report.agents for operation in agent.waiting],
+        "stopped": stop_json(report.stop),
         "set_aside": [set_aside_json(item) for agent in report.agents for item in agent.set_aside],
         "conflicts": [conflict_json(conflict) for agent in report.agents for conflict in agent.conflicts],
         "errors": [problem_json(problem) for problem in problems_of(report)],
         "unsettled": sum(agent.unsettled for agent in report.agents),
         "requests": dict(report.requests),
     }
+
+
+def stop_json(given: Stop | None) -> dict[str, object] | None:
+    """A stop for scripts."""
+    return None if given is None else {"since": given.at, "by": given.by, "reason": given.reason or None}
 
 
 def writes(operations: Iterable[Operation], side: Side) -> int:
@@ -217,6 +225,8 @@ def tally(agents: Iterable[AgentReport]) -> str:
     conflicts = sum(len(agent.conflicts) for agent in agents)
     aside = sum(len(agent.set_aside) for agent in agents)
     unsettled = sum(agent.unsettled for agent in agents)
+    waiting = sum(len(agent.waiting) for agent in agents)
+    parts += [f"{waiting} left to later runs"] if waiting else []
     parts += [f"{conflicts} in conflict"] if conflicts else []
     parts += [f"{aside} set aside"] if aside else []
     parts += [f"{unsettled} unsettled"] if unsettled else []

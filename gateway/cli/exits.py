@@ -20,7 +20,7 @@ class Exit(IntEnum):
 class UserError(Exception):
     """What the person at the command line can mend: one sentence that says what, and one that says what to do."""
 
-    def __init__(self, message: str, *, remedy: str = "", code: Exit = Exit.USAGE) -> None:
+    def __init__(self, message: str, *, remedy: str, code: Exit = Exit.USAGE) -> None:
         super().__init__(message)
         self.remedy = remedy
         self.code = code

@@ -80,13 +80,17 @@ def init(
 @app.command()
 def check(
     retry: Annotated[bool, typer.Option("--retry", help="Try calendar passwords again that were refused.")] = False,
+    write_test: Annotated[
+        int | None,
+        typer.Option("--write-test", metavar="ID", help="Make and remove one absence of this agent, a year ago."),
+    ] = None,
     config: Config = _CONFIG,
     as_json: Json = False,
 ) -> None:
     """Try everything that a sync needs, write nothing, and say who can mend what fails."""
     from gateway.cli import check as command
 
-    _end(command.run(config, as_json=as_json, retry=retry))
+    _end(command.run(config, as_json=as_json, retry=retry, write_test=write_test))
 
 
 @agents_app.callback()
@@ -209,14 +213,18 @@ def resume(
     agent: AgentIds = None,
     wave: Wave = None,
     every: Everybody = False,
+    writes: Annotated[bool, typer.Option("--writes", help="Lift the stop of all writes, in place of agents.")] = False,
     config: Config = _CONFIG,
     as_json: Json = False,
 ) -> None:
-    """Let the sync of paused agents go on."""
+    """Let the sync of paused agents go on; with --writes, let writes go on after `stop`."""
     from gateway.cli import pausing as command
+    from gateway.cli import stopping
     from gateway.cli.choosing import Whom
 
     whom = Whom(agents=tuple(agent or ()), wave=wave, every=every)
+    if writes:
+        _end(stopping.resume(config, whom, as_json=as_json))
     _end(command.run(config, whom, paused=False, as_json=as_json))
 
 
@@ -301,6 +309,19 @@ def status(config: Config = _CONFIG, as_json: Json = False) -> None:
     from gateway.cli import status as command
 
     _end(command.run(config, as_json=as_json))
+
+
+@app.command()
+def stop(
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for colleagues: shown by status, plan and check.")] = "",
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Stop all writes to both sides; a running sync obeys before its next write."""
+    from gateway.cli import stopping as command
+
+    _end(command.stop(config, reason=reason, as_json=as_json))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 from gateway.cli.describe import (
@@ -15,14 +14,15 @@ from gateway.cli.describe import (
     problem_lines,
     problems_of,
     run_json,
-    seconds_needed,
     tally,
     writes,
     zones_of,
 )
 from gateway.cli.exits import Exit, UserError
-from gateway.cli.output import counted, duration, messages, print_json, results, table
+from gateway.cli.outlook import Outlook, outlook, outlook_text
+from gateway.cli.output import counted, messages, print_json, results, table
 from gateway.cli.session import require_enrolled, syncing
+from gateway.cli.stopping import stop_lines
 from gateway.sync.values import AgentReport, Operation, RunReport, Side
 
 
@@ -36,11 +36,12 @@ def run(config: Path, agent_ids: list[int] | None, *, dry_run: bool, as_json: bo
         zones = zones_of(application.store.agents())
         with counted("Agents", len(agent_ids or zones), as_json=as_json) as one_done:
             report = application.engine.run(agent_ids or None, dry_run=dry_run, on_report=one_done)
-        rate = application.settings.rdv_solidarites.requests_per_second
+        expected = _expected(report) if dry_run else []
+        ahead = outlook(expected, application.settings, application.store, application.clock.now())
     if as_json:
-        print_json(_json(report, rate))
+        print_json(_json(report, ahead))
     else:
-        _show(report, rate, zones)
+        _show(report, ahead, zones)
     return exit_of(report)
 
 
@@ -48,17 +49,18 @@ def exit_of(report: RunReport) -> Exit:
     """A failure of a remote goes before what waits for a person."""
     if any(problems_of(report)):
         return Exit.REMOTE
-    if any(agent.held or agent.conflicts for agent in report.agents):
+    if report.stop is not None or any(agent.held or agent.conflicts for agent in report.agents):
         return Exit.NEEDS_PERSON
     return Exit.FINE
 
 
-def _json(report: RunReport, rate: float) -> dict[str, object]:
+def _json(report: RunReport, ahead: Outlook) -> dict[str, object]:
     document = run_json(report)
     if report.dry_run:
         operations = _expected(report)
         document["writes"] = {side.value: writes(operations, side) for side in Side}
-        document["seconds_needed"] = round(seconds_needed(operations, rate), 1)
+        document["seconds_needed"] = round(ahead.seconds, 1)
+        document["hours_at_ceiling"] = ahead.hours
     return document
 
 
@@ -68,7 +70,7 @@ def _expected(report: RunReport) -> list[Operation]:
     return [*operations_of(report), *held]
 
 
-def _show(report: RunReport, rate: float, zones: Zones) -> None:
+def _show(report: RunReport, ahead: Outlook, zones: Zones) -> None:
     console = results()
     operations = list(operations_of(report))
     title = "Would be done" if report.dry_run else "Done"
@@ -80,7 +82,9 @@ def _show(report: RunReport, rate: float, zones: Zones) -> None:
     show_troubles(report.agents)
     for line in problem_lines(problems_of(report)):
         messages().print(line)
-    console.print(_summary(report, rate))
+    console.print(_summary(report, ahead))
+    for line in stop_lines(report.stop):
+        messages().print(line)
 
 
 def show_troubles(agents: tuple[AgentReport, ...]) -> None:
@@ -94,16 +98,11 @@ def show_troubles(agents: tuple[AgentReport, ...]) -> None:
         console.print(table("Set aside", ("Agent", "Item", "Reason"), aside))
 
 
-def _summary(report: RunReport, rate: float) -> str:
+def _summary(report: RunReport, ahead: Outlook) -> str:
     rest = tally(report.agents)
     requests = ", ".join(f"{count} to {system}" for system, count in report.requests)
     if report.dry_run:
-        operations = _expected(report)
-        needed = duration(timedelta(seconds=seconds_needed(operations, rate)))
-        text = (
-            f"{writes(operations, Side.CALENDAR)} writes in calendars, "
-            f"{writes(operations, Side.RDV_SOLIDARITES)} in RDV-Solidarités (about {needed} at {rate:g} requests/s)"
-        )
+        text = outlook_text(ahead)
     else:
         operations = list(operations_of(report))
         text = f"{len(operations)} done for {len(report.agents)} agents in {report.seconds:.1f} s"

@@ -6,29 +6,41 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.cli.approve import hold_json, holds_table
-from gateway.cli.describe import problem_json
+from gateway.cli.describe import problem_json, problem_lines, stop_json
 from gateway.cli.exits import Exit
-from gateway.cli.output import age, moment, print_json, results, table
+from gateway.cli.outlook import used
+from gateway.cli.output import age, messages, moment, print_json, results, table
 from gateway.cli.session import local
+from gateway.cli.stopping import stop_lines
 from gateway.clock import SystemClock
+from gateway.consent import consent_problem
+from gateway.settings import Settings
+from gateway.store.store import Store
 from gateway.store.values import AgentStatus, RunRow
+from gateway.sync.values import Problem
 
 _AGENT_COLUMNS = ("Agent", "State", "Last complete sync", "Held", "Set aside", "Open writes", "Last problem")
-_RUN_COLUMNS = ("Run", "Started", "Took", "Agents", "Done", "Held", "Conflicts", "Problems")
+_RUN_COLUMNS = ("Run", "Started", "Took", "Agents", "Done", "Later", "Held", "Conflicts", "Problems")
+_WRITE_COLUMNS = ("System", "This hour", "Last 24 hours", "Left this hour")
 _RUNS_SHOWN = 5
 
 
 def run(config: Path, *, as_json: bool) -> Exit:
     """Show agents, holds and the last runs. Exit code 1 when something waits for a person, 3 after a failure."""
     now = SystemClock().now()
-    with local(config) as (_settings, store):
+    with local(config) as (settings, store):
         agents, holds, runs = store.agent_status(), store.holds(), store.runs(_RUNS_SHOWN)
+        stop, written = store.stop(), tuple(used(settings, store, now))
+        warning = _access_warning(settings, store, now)
     if as_json:
         print_json(
             {
                 "agents": [_agent_json(agent, now) for agent in agents],
                 "held": [hold_json(hold) for hold in holds],
                 "runs": [_run_json(row) for row in runs],
+                "stopped": stop_json(stop),
+                "writes": [_written_json(*row) for row in written],
+                "warnings": [problem_json(warning)] if warning else [],
             }
         )
     else:
@@ -37,9 +49,22 @@ def run(config: Path, *, as_json: bool) -> Exit:
         if holds:
             console.print(holds_table(holds))
         console.print(table("Last runs", _RUN_COLUMNS, map(_run_row, runs)))
+        if written:
+            console.print(table("Writes", _WRITE_COLUMNS, written))
+        for line in (*problem_lines([warning] if warning else []), *stop_lines(stop)):
+            messages().print(line)
     if any(agent.last_problem for agent in agents) or (runs and runs[0].problems):
         return Exit.REMOTE
-    return Exit.NEEDS_PERSON if holds else Exit.FINE
+    return Exit.NEEDS_PERSON if holds or stop or warning else Exit.FINE
+
+
+def _access_warning(settings: Settings, store: Store, now: datetime) -> Problem | None:
+    section = settings.rdv_solidarites.oauth
+    return None if section is None else consent_problem(store, now, configured=section.refresh_token is not None)
+
+
+def _written_json(remote: str, hour: int, day: int, left: int) -> dict[str, object]:
+    return {"system": remote, "this_hour": hour, "last_24_hours": day, "left_this_hour": left}
 
 
 def _agent_json(agent: AgentStatus, now: datetime) -> dict[str, object]:
@@ -72,6 +97,7 @@ def _run_json(row: RunRow) -> dict[str, object]:
         "dry_run": row.dry_run,
         "agents": row.agents,
         "done": row.done,
+        "waiting": row.waiting,
         "held": row.held,
         "set_aside": row.set_aside,
         "conflicts": row.conflicts,
@@ -85,6 +111,15 @@ def _run_row(row: RunRow) -> tuple[object, ...]:
     took = "-" if row.finished_at is None else f"{(row.finished_at - row.started_at).total_seconds():.1f} s"
     kind = " (plan)" if row.dry_run else ""
     return (
-        *(row.run_id[:8] + kind, moment(row.started_at), took, row.agents, row.done, row.held, row.conflicts),
+        *(
+            row.run_id[:8] + kind,
+            moment(row.started_at),
+            took,
+            row.agents,
+            row.done,
+            row.waiting,
+            row.held,
+            row.conflicts,
+        ),
         "; ".join(f"{problem.system}: {problem.reason}" for problem in row.problems) or "-",
     )

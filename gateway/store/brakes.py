@@ -42,6 +42,11 @@ def written(connection: Connection, remote: str, *, since: datetime) -> dict[dat
     return {hour: writes for hour, writes in rows}  # noqa: C416 - rows are not pairs to a type checker
 
 
+def written_remotes(connection: Connection, *, since: datetime) -> tuple[str, ...]:
+    query = select(write_count.c.remote).where(write_count.c.hour >= since).distinct()
+    return tuple(sorted(connection.scalars(query)))
+
+
 def count_write(connection: Connection, remote: str, *, at: datetime) -> None:
     hour = hour_of(at)
     this = (write_count.c.remote == remote, write_count.c.hour == hour)

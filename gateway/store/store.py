@@ -194,6 +194,11 @@ class Store:
         with self._database.read() as connection:
             return brakes.written(connection, remote, since=brakes.window_start(now))
 
+    def written_remotes(self, *, now: datetime) -> tuple[str, ...]:
+        """Remotes that got writes in the hours that count at `now`, by name."""
+        with self._database.read() as connection:
+            return brakes.written_remotes(connection, since=brakes.window_start(now))
+
     def runs(self, limit: int = 20) -> tuple[RunRow, ...]:
         """The last runs, newest first."""
         with self._database.read() as connection:

@@ -26,7 +26,7 @@ _SYSTEM = "rdv_solidarites"
 _Change = tuple[str, str, int | None]
 _ZONE_DOUBT = timedelta(hours=12)
 """An overseas RDV's start, as the server compares it, may be off by this much (API facts, 5.5)."""
-_EVERYWHERE = 0
+EVERYWHERE = 0
 """The agent list is read for all organisations at once: its state is kept under this id."""
 _PROBES = 3
 _FEW = 25
@@ -92,11 +92,11 @@ class RdvSolidaritesObserver:
     def _note_organisations(self, organisations: Iterable[Organisation], visible: frozenset[int]) -> int:
         """Remember who is visible. The epoch moves when somebody vanished: newcomers weaken no proof."""
         states = self.store.organisation_states()
-        before = states.get(_EVERYWHERE)
+        before = states.get(EVERYWHERE)
         epoch = before.agents_epoch if before else 0
         if before and before.agent_ids - visible:
             epoch += 1
-        now = [OrganisationState(_EVERYWHERE, "", visible, epoch)]
+        now = [OrganisationState(EVERYWHERE, "", visible, epoch)]
         now += [OrganisationState(each.id, each.name, frozenset(), 0) for each in organisations]
         changed = [state for state in now if states.get(state.id) != state]
         if changed:
@@ -105,7 +105,7 @@ class RdvSolidaritesObserver:
         return epoch
 
     def _lost_organisations(self, organisations: Iterable[Organisation]) -> Iterable[Problem]:
-        answered = {each.id for each in organisations} | {_EVERYWHERE}
+        answered = {each.id for each in organisations} | {EVERYWHERE}
         for lost in sorted(self.store.organisation_states().keys() - answered):
             error = RightsMissing(f"organisation {lost} is no longer visible to the service account", system=_SYSTEM)
             yield problem_of(error, None)

@@ -29,7 +29,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
     ("error", "code", "line"),
     [
         (UserError("No such thing.", remedy="Name another."), Exit.USAGE, "No such thing."),
-        (UserError("It waits.", code=Exit.NEEDS_PERSON), Exit.NEEDS_PERSON, "It waits."),
+        (UserError("It waits.", remedy="Decide.", code=Exit.NEEDS_PERSON), Exit.NEEDS_PERSON, "It waits."),
         (SettingsError(("a: wrong", "b: wrong"), file="x.toml"), Exit.USAGE, "x.toml: a: wrong"),
         (ITMustAct("no keys", system="keys"), Exit.USAGE, "keys: no keys"),
         (ITMustAct("refused", system="rdv_solidarites"), Exit.REMOTE, "rdv_solidarites: refused"),
