@@ -61,7 +61,7 @@ def write_verdict(answer: Answer) -> WriteVerdict:
 def failure(answer: Answer, what: str, *, system: str, owned_by_it: bool, now: datetime) -> ConnectorError:
     """The error for an answer that is not the hoped-for one. `what`: what was tried, e.g. "reading a calendar"."""
     status = answer.status
-    said = f"{what[:1].upper()}{what[1:]}: the calendar server answered {status}."
+    said = f"{what[:1].upper()}{what[1:]}: {_words(answer)} ({status})."
     if status == 401:
         return wrong_password(system=system, owned_by_it=owned_by_it)
     remedy = _configuration_remedy(answer)
@@ -72,6 +72,21 @@ def failure(answer: Answer, what: str, *, system: str, owned_by_it: bool, now: d
     if status in (408, 423, 425, 429) or status >= 500:
         return RetryLater(said, system=system, retry_after=retry_after(answer, now))
     return OurBug(said, system=system)
+
+
+def _words(answer: Answer) -> str:
+    status = answer.status
+    if status == 403:
+        return "the calendar server does not let this account do that"
+    if not answer.found:
+        return "the calendar server does not find it"
+    if 300 <= status < 400:
+        return "the calendar server points to another address"
+    if status in (429, 503):
+        return "the calendar server has too much to do"
+    if status >= 500:
+        return "the calendar server is in trouble"
+    return "the calendar server gave an answer of no use"
 
 
 def _configuration_remedy(answer: Answer) -> str | None:
