@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from connectors.caldav.provision import put_raw
+from gateway.cli.main import main
 from gateway.demo.agendas import PARIS
 from gateway.sandbox.absences import weekly
 from gateway.store.database import sync_lock
+from gateway.sync.record import Recorder
 from mappings.identity import ABSENCE_TAG
 from tests.cli.conftest import CALENDAR_PASSWORD, MARTINE, Deployment
 
@@ -147,6 +149,44 @@ class TestRemove:
         """Whom, and what becomes of it."""
         cli = deployment.live()
         assert cli("leave", *arguments, "--yes").code == 2
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class TestKilled:
+    """At any instant: the same command goes on."""
+
+    @pytest.mark.parametrize("survived", [0, 2, 5])
+    def test_after_a_write_whose_outcome_was_not_recorded(self, deployment, sides, monkeypatch, survived):
+        """The remote has done it, and the database does not know."""
+        before = sides.items(), sides.absences()
+        cli = deployment.live()
+        record = Recorder.done
+        left = iter(range(survived))
+
+        def killed(*arguments):
+            if next(left, None) is None:
+                raise Killed
+            record(*arguments)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Recorder, "done", killed)
+            with pytest.raises(Killed):
+                main(["leave", str(MARTINE), "--remove", "--yes", "--config", str(cli.config)])
+        answer = cli("leave", str(MARTINE), "--remove", "--yes", "--json")
+        assert (answer.code, answer.json["agents"][0]["unsettled"]) == (0, 0)
+        assert (sides.items(), sides.absences()) == before
+
+    def test_an_answer_that_was_lost_is_settled_by_the_next_command(self, deployment, sides):
+        """A removal that was done unanswered is not sent again blindly."""
+        before = sides.items(), sides.absences()
+        cli = deployment.live()
+        deployment.double.faults.add(kind="cut_after", method="DELETE", times=1)
+        assert cli("leave", str(MARTINE), "--remove", "--yes").code != 0
+        assert cli("leave", str(MARTINE), "--remove", "--yes").code == 0
+        assert (sides.items(), sides.absences()) == before
 
 
 class TestLostDatabase:
