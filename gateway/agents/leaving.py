@@ -44,7 +44,7 @@ _NOWHERE = CalendarRef("", "")
 _WHY_NOT = {
     Outcome.NOT_DONE: ("it changed while it was being removed", "Run the same command again."),
     Outcome.UNKNOWN: ("the answer to its removal was lost", "Run the same command again."),
-    Outcome.STOPPED: ("all writes are stopped", "Run the same command again when the stop is lifted."),
+    Outcome.STOPPED: ("all writes are stopped", "`rdv-gateway resume --writes`, then run the same command again."),
     Outcome.CEILING: ("the ceiling of writes is reached", "Run the same command again in an hour."),
 }
 
