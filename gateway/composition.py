@@ -247,11 +247,6 @@ def account_book(settings: Settings, shared: SharedByAccounts) -> AccountBook:
     return AccountBook(whole, makers, sharing=whole)
 
 
-def calendar_account(settings: Settings, section: AccountSection, shared: SharedByAccounts) -> CalendarAccount:
-    """The account that the section describes. Raises `SettingsError` for a profile that there is not."""
-    return _service_account(settings, section, shared)
-
-
 def _service_account(settings: Settings, section: AccountSection, shared: SharedByAccounts) -> CalDavAccount:
     password = section.password.read().get_secret_value()
     url, home = section.url, section.home

@@ -4,14 +4,17 @@ for `--write-test`."""
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from connectors.errors import Addressee, ConnectorError
-from connectors.records import ServerTrait
+from connectors.records import CalendarInfo, ServerTrait
+from gateway.agents.accounts import split_name
+from gateway.agents.enrolling import Refused, attempt, discovered
 from gateway.cli.check_network import Fact, network_facts
 from gateway.cli.describe import problem_lines
 from gateway.cli.exits import Exit
@@ -23,7 +26,7 @@ from gateway.cli.write_test import write_test
 from gateway.clock import SystemClock
 from gateway.composition import (
     SharedByAccounts,
-    calendar_account,
+    account_book,
     opened_store,
     rdv_solidarites_client,
     shared_by_accounts,
@@ -34,11 +37,13 @@ from gateway.settings import AccountSection, Settings, load
 from gateway.settings_problems import SettingsError
 from gateway.store.store import Store
 from gateway.sync.observe_rdv_solidarites import EVERYWHERE
-from gateway.sync.values import AgentState, Problem
+from gateway.sync.values import AgentState, CalendarRef, Problem
 
 _COLUMNS = ("Checked", "", "Found")
 _OF_THIS_MACHINE = frozenset({"configuration", "keys", "database", "network"})
 _WRITES = "writes"
+_NAMED = 5
+"""How many accounts with one trouble are named."""
 _ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
 
 
@@ -180,21 +185,54 @@ def _account(
     settings: Settings, section: AccountSection, store: Store | None, shared: SharedByAccounts
 ) -> Iterator[Finding]:
     what = f"account {section.name}"
+    agents = store.agents(_ACTIVE) if store else ()
+    wanted: dict[CalendarRef, list[int]] = {}
+    for agent in agents:
+        for ref in agent.calendars:
+            if split_name(ref.account)[0] == section.name:
+                wanted.setdefault(ref, []).append(agent.agent_id)
+    parts = sorted({ref.account for ref in wanted} - {section.name})
+    names = parts if section.serves_many else [section.name, *parts]
     try:
-        with closing(calendar_account(settings, section, shared)) as account:
-            calendars = account.discover()
-            traits = account.traits()
+        alone = settings.model_copy(update={"accounts": (section,)})
+        with closing(account_book(alone, shared)) as book:
+            answers = attempt(partial(discovered, book), names, settings.gateway.threads_per_host)
+            traits = book[names[0]].traits() if names and names[0] in book else ()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error, system=section.name)
         return
-    yield Finding(what, "calendars: " + ", ".join(calendar.calendar for calendar in calendars))
+    found = dict(zip(names, answers, strict=True))
+    yield from _reached(section, found, parts)
     yield from server_profile(section.name, traits)
-    found = {calendar.calendar for calendar in calendars}
-    for agent in store.agents(_ACTIVE) if store else ():
-        for ref in agent.calendars:
-            if ref.account == section.name and ref.calendar not in found:
-                reason = f"calendar {ref.calendar} of agent {agent.agent_id} is not visible to this account"
-                yield _missing(what, reason, "Share it with the account again.", system=section.name)
+    for ref, agent_ids in wanted.items():
+        calendars = found[ref.account]
+        if not isinstance(calendars, Exception) and ref.calendar not in {each.calendar for each in calendars}:
+            reason = f"calendar {ref.calendar} of agent {agent_ids[0]} is not visible to this account"
+            yield _missing(what, reason, "Share it with the account again.", system=section.name)
+
+
+def _reached(
+    section: AccountSection,
+    found: Mapping[str, tuple[CalendarInfo, ...] | Refused | ConnectorError],
+    parts: Sequence[str],
+) -> Iterator[Finding]:
+    """The section's own calendars, and how many agents' parts of it answer; equal troubles of parts once."""
+    what = f"account {section.name}"
+    own = found.get(section.name)
+    if isinstance(own, tuple):
+        yield Finding(what, "calendars: " + ", ".join(calendar.calendar for calendar in own))
+    if section.serves_many or parts:
+        well = sum(isinstance(found[part], tuple) for part in parts)
+        yield Finding(f"{what}: agents", f"{well} of {len(parts)} agents' homes answer")
+    troubles: dict[tuple[str, str, str], list[str]] = {}
+    for name, answer in found.items():
+        if isinstance(answer, ConnectorError):
+            troubles.setdefault((str(answer), answer.addressee.value, answer.remedy), []).append(name)
+        elif isinstance(answer, Refused):
+            troubles.setdefault((str(answer), Addressee.IT.value, answer.remedy), []).append(name)
+    for (reason, addressee, remedy), names in troubles.items():
+        whose = "" if names == [section.name] else f" ({len(names)}: {', '.join(names[:_NAMED])})"
+        yield Finding(what, reason, Problem(None, section.name, f"{reason}{whose}", addressee, remedy))
 
 
 def server_profile(account: str, traits: Iterable[ServerTrait]) -> Iterator[Finding]:
@@ -206,7 +244,7 @@ def server_profile(account: str, traits: Iterable[ServerTrait]) -> Iterator[Find
 def _unconfigured(settings: Settings, store: Store | None) -> Iterator[Finding]:
     configured = {section.name for section in settings.accounts}
     for agent in store.agents(_ACTIVE) if store else ():
-        for name in sorted({ref.account for ref in agent.calendars} - configured):
+        for name in sorted({split_name(ref.account)[0] for ref in agent.calendars} - configured):
             reason = f"agent {agent.agent_id} is enrolled with account {name}, which is not configured"
             yield _missing("configuration", reason, "Add it to [[accounts]] again.", system="configuration")
 

@@ -29,6 +29,7 @@ from gateway.sync.values import (
     CalendarRef,
     Held,
     HoldReason,
+    Interval,
     MatchedAgent,
     ObjectKind,
     Operation,

@@ -235,3 +235,23 @@ class TestNotice:
         directory = tmp_path / "notices"
         assert many("agents", "notice", "--wave", "1", "--directory", str(directory)).code == 0
         assert sorted(path.name for path in directory.iterdir()) == ["notice-2.txt", "notice-3.txt"]
+
+
+class TestCheck:
+    """An account that serves many is tried for those who are enrolled with it."""
+
+    def test_says_how_many_homes_answer_and_names_a_calendar_that_went(
+        self, many, proposed, shared_server, monkeypatch
+    ):
+        """Nobody has to give the service account a calendar of its own."""
+        assert many("check").code == 0
+        many("agents", "import", str(proposed), "--yes")
+        many("enroll", "--wave", "1")
+        answer = many("check", "--json")
+        assert answer.code == 0
+        details = {each["what"]: each["detail"] for each in answer.json["checks"]}
+        assert details["account agendas: agents"] == "2 of 2 agents' homes answer"
+        monkeypatch.setenv("AGENDA_PASSWORD", "wrong-password")
+        answer = many("check", "--json")
+        failed = [each for each in answer.json["checks"] if not each["ok"]]
+        assert [(each["system"], each["addressee"]) for each in failed] == [("agendas", "it")]
