@@ -15,19 +15,21 @@ from gateway.composition import opened
 from gateway.settings import Settings
 
 
-def _sync_without_end(settings: Settings) -> None:
+def _sync_without_end(settings: Settings, parent: int) -> None:
     with opened(settings) as application:
-        while True:
+        while os.getppid() == parent:  # an aborted test run leaves nobody behind
             application.engine.run()
 
 
 def main() -> None:
     settings = Settings.model_validate(json.loads(Path(sys.argv[1]).read_text()))
+    parent = os.getpid()
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            _sync_without_end(settings)
+            _sync_without_end(settings, parent)
+            return
         print(child, flush=True)
         os.waitpid(child, 0)
         print("ended", flush=True)
