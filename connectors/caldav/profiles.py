@@ -135,7 +135,9 @@ _ALL = (
         None,
         basis=Basis.ASSUMED,
         version="5",
-        remarks=("its source answers sync-collection, ctag and calendar-multiget; nothing else is known",),
+        remarks=(
+            "its published source answers sync-collection, calendar-multiget and calendar-query; nothing else is known",
+        ),
     ),
     ServerProfile(
         "nextcloud",

@@ -26,6 +26,7 @@ from lxml import etree
 _DAV = "{DAV:}"
 _CAL = "{urn:ietf:params:xml:ns:caldav}"
 _CTAG = "{http://calendarserver.org/ns/}getctag"
+_ENDS = ("start", "end")
 _START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
 
@@ -310,14 +311,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._multistatus(rows, token)
 
     def _in_span(self, calendar: _Calendar, query: etree._Element) -> Iterator[str]:
-        span = query.find(f".//{_CAL}time-range")
-        assert span is not None
-        start, end = (
-            datetime.strptime(span.attrib[name], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) for name in ("start", "end")
-        )
+        data = query.find(f".//{_CAL}calendar-data") is not None
+        spans = [
+            tuple(datetime.strptime(span.attrib[name], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC) for name in _ENDS)
+            for span in query.iter(f"{_CAL}time-range")
+        ]
         for at, item in calendar.items.items():
-            if self.owner.in_span(item, start, end):
-                yield _item_row(at, item)
+            if all(self.owner.in_span(item, *span) for span in spans):
+                yield _item_row(at, item, data=data)
 
     def _multistatus(self, rows: list[str], token: str = "") -> None:
         spaces = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:S="http://calendarserver.org/ns/"'
