@@ -255,3 +255,50 @@ class TestCheck:
         answer = many("check", "--json")
         failed = [each for each in answer.json["checks"] if not each["ok"]]
         assert [(each["system"], each["addressee"]) for each in failed] == [("agendas", "it")]
+
+
+class TestOwnAccounts:
+    """Each agent by credentials of their own."""
+
+    def test_from_the_credentials_file_to_live(self, many, shared_server, tmp_path):
+        """Who has a wrong password is told as that agent's matter, and stops nobody."""
+        file = tmp_path / "agendas.csv"
+        lines = ["email;username;password"]
+        lines += [f"{name}@demo.example;{name}@demo.example;{CALENDAR_PASSWORD}" for name in ("martine", "bruno")]
+        file.write_text("\n".join([*lines, "gina@demo.example;gina@demo.example;wrong"]), encoding="utf-8")
+        file.chmod(0o600)
+        text = many.config.read_text().replace(
+            'home = "/{email}/"\nusername = "service"\npassword_env = "AGENDA_PASSWORD"',
+            'credentials_file = "agendas.csv"\nbelongs_to = "agent"',
+        )
+        many.config.write_text(text)
+        proposal = many("agents", "propose", "--output", str(tmp_path / "agents.json"), "--wave-size", "9", "--json")
+        assert proposal.json["matched"] == [MARTINE, BRUNO]
+        left = {each["agent"]: each["reason"] for each in proposal.json["unmatched"]}
+        assert "does not accept the user name and password" in left[GINA]
+        many("agents", "import", str(tmp_path / "agents.json"), "--yes")
+        assert len(many("enroll", "--wave", "1", "--json").json["enrolled"]) == 2
+        many("plan")
+        many("approve", "--wave", "1", "--yes")
+        assert many("sync").code == 0
+        assert states(many)[BRUNO] == ("live", 1)
+        many("leave", str(MARTINE), str(BRUNO), "--remove", "--yes")  # the server is shared by tests
+
+
+def test_after_a_lost_database_every_home_is_looked_through(many, proposed, shared_server):
+    """By the template, for everybody whom RDV-Solidarités shows; homes that do not answer are named."""
+    many("agents", "import", str(proposed), "--yes")
+    many("enroll", "--wave", "1")
+    many("plan")
+    many("approve", "--wave", "1", "--yes")
+    many("sync")
+    for path in many.config.parent.glob("rdv-gateway.sqlite3*"):
+        path.unlink()
+    many("db", "upgrade")
+    answer = many("leave", "--all", "--remove", "--yes", "--json").json
+    assert {each["agent"] for each in answer["agents"]} >= {MARTINE, BRUNO}
+    assert all(each["left"] == {"copies": 0, "blocks": 0, "mirrored_events": 0} for each in answer["agents"])
+    assert sum(each["removed"]["copies"] for each in answer["agents"]) > 0
+    assert any("sophie@demo.example" in each["reason"] for each in answer["errors"])
+    again = many("leave", "--all", "--remove", "--yes", "--json").json
+    assert sum(sum(each["found"].values()) for each in again["agents"]) == 0
