@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import typer
@@ -35,13 +36,14 @@ def run(
         raise UserError("Say what becomes of what was written.", remedy="Give --keep or --remove.")
     if every == bool(agents):
         raise UserError("Name the agents who leave, or give --all.", remedy="See `rdv-gateway agents`.")
+    if statement is not None and statement.exists():
+        raise UserError(f"{statement} exists already.", remedy="Name another file with --statement.")
     with syncing(config) as application:
         chosen = None if every else agents
         leave = _kept(application, chosen, yes=yes) if keep else _removed(application, chosen, yes=yes, as_json=as_json)
     file = None
     if leave.done:
-        name = f"leave-{leave.at:%Y%m%d-%H%M%S}.txt"
-        file = statement or config.absolute().parent / name
+        file = statement or _new_place(config.absolute().parent / f"leave-{leave.at:%Y%m%d-%H%M%S}")
         write_new(file, statement_text(leave))
     if as_json:
         print_json({**statement_json(leave), "statement": str(file) if file else None})
@@ -90,6 +92,12 @@ def _leave(application: Application, found: Search) -> Leave:
         problems=found.problems,
         calendars=found.calendars,
     )
+
+
+def _new_place(stem: Path) -> Path:
+    """What was done is said, also the second time within a second."""
+    names = (stem.with_name(f"{stem.name}{'' if number == 1 else f'-{number}'}.txt") for number in count(1))
+    return next(path for path in names if not path.exists())
 
 
 def _confirmed(question: str) -> bool:
