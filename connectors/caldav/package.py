@@ -76,8 +76,7 @@ class Package:
     def find_home(self) -> str:
         """Path of the calendar home. Raises `ITMustAct` when the address does not lead to one, `RetryLater`."""
         try:
-            with self._door.passage():
-                home = str(self._client.get_principal().calendar_home_set.url)
+            home = self._ask_for_home()
         except (requests.RequestException, caldav_error.DAVError, etree.LxmlError, *_STUMBLES) as problem:
             raise self._no_home(problem) from None
         address = urlsplit(home)
@@ -113,6 +112,17 @@ class Package:
     def close(self) -> None:
         """Give connections back."""
         self._client.close()
+
+    def _ask_for_home(self) -> str:
+        """On a fresh connection once more when the first was cut, as every reading."""
+        try:
+            with self._door.passage(forgives=(requests.ConnectionError,)):
+                return str(self._client.get_principal().calendar_home_set.url)
+        except requests.ConnectionError as problem:
+            if self._network_fault(problem) is not None:
+                raise
+        with self._door.passage():
+            return str(self._client.get_principal().calendar_home_set.url)
 
     def _no_home(self, problem: Exception) -> ConnectorError:
         status = problem.status if isinstance(problem, caldav_error.DAVError) else None

@@ -54,6 +54,16 @@ def test_a_reading_that_is_cut_is_sent_once_more_and_only_once(bench: CalDavBenc
     assert type(raised.value) is RetryLater
 
 
+def test_a_search_for_the_home_that_is_cut_is_made_once_more_and_only_once(bench: CalDavBench) -> None:
+    account = bench.other_account(home=None)
+    bench.proxy.when("PROPFIND", Cut())
+    assert account.look()
+    undiscovered = bench.other_account(home=None)
+    bench.proxy.when("PROPFIND", Cut(), times=2)
+    with pytest.raises(RetryLater):
+        undiscovered.look()
+
+
 def test_a_conditional_write_that_never_arrived_is_sent_once_more(bench: CalDavBench) -> None:
     bench.proxy.when("PUT", Cut())
     item = bench.account.create(bench.calendar, draft())
