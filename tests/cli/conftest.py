@@ -25,7 +25,7 @@ from gateway.sandbox.server import Sandbox
 MARTINE = 2  # the sandbox's first agent after the technical account
 CALENDAR_PASSWORD = "calendar-password"
 
-_USERS = [f"agent{number}" for number in range(100)]
+_USERS = [f"agent{number}" for number in range(1000)]
 _next = count()
 
 
