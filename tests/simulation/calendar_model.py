@@ -253,10 +253,13 @@ class ModelAccount:
 
     def _read_again(self, calendar: str, href: str) -> CalendarItem:
         """What was written is read again; when that fails, the answer is lost."""
+        self._weather.reading_again = True
         try:
             item = self.read(calendar, href)
         except ConnectorError as error:
             raise AnswerLost("not read again", system=self.name) from error
+        finally:
+            self._weather.reading_again = False
         if item is None:
             raise AnswerLost("not there any more", system=self.name)
         return item

@@ -65,6 +65,7 @@ class Weather:
     intruder: Callable[[], None] | None = None
     rivalry: float = 0.0  # chance that somebody edits the very thing that is about to be read again or written
     rival: Callable[[str | int], None] | None = None
+    reading_again: bool = False  # between a write to a calendar and the reading after it
     dead: bool = False
 
     def boundary(self, *, people: bool = False) -> None:
@@ -112,4 +113,4 @@ class Weather:
         """No faults any more."""
         self.trouble = self.losses = self.rivalry = 0.0
         self.kill_after = self.intruder_after = self.intruder = None
-        self.dead = False
+        self.dead = self.reading_again = False
