@@ -280,7 +280,6 @@ intent = Table(
     Column("digest", AnyText, nullable=False),  # of the operation
     Column("opened_at", Instant, nullable=False),
     Column("highest_absence_id", Identifier, nullable=False),
-    Column("sent", Boolean, nullable=False),
     Column("outcome", AnyText),  # NULL: open
     Column("operation", LargeBinary),  # erased when it closes, and so is the pre-image
     Column("before", LargeBinary),

@@ -193,10 +193,6 @@ class Transaction:
             before=before,
         )
 
-    def mark_intent_sent(self, intent_id: int) -> None:
-        """From here on the write may have happened. Raises `OurBug` when the intent is not open."""
-        work.mark_intent_sent(self._connection, intent_id)
-
     def close_intent(self, intent_id: int, outcome: str) -> None:
         """Record how it ended; erase the operation and its pre-image. Raises `OurBug` when the intent is not open."""
         work.close_intent(self._connection, intent_id, outcome)

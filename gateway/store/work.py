@@ -51,7 +51,6 @@ def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) ->
         columns.operation,
         columns.opened_at,
         columns.highest_absence_id,
-        columns.sent,
         columns.before,
     ).where(columns.outcome.is_(None))
     if agent_id is not None:
@@ -63,10 +62,9 @@ def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) ->
             load_operation(keys.decrypt(sealed, _context(id_, "operation"))),
             opened_at,
             highest,
-            sent,
-            None if before is None else keys.decrypt(before, _context(id_, "before")),
+            before=None if before is None else keys.decrypt(before, _context(id_, "before")),
         )
-        for id_, run_id, sealed, opened_at, highest, sent, before in connection.execute(query.order_by(columns.id))
+        for id_, run_id, sealed, opened_at, highest, before in connection.execute(query.order_by(columns.id))
     )
 
 
@@ -86,7 +84,6 @@ def open_intent(
         "digest": operation.digest,
         "opened_at": at,
         "highest_absence_id": highest_absence_id,
-        "sent": False,
     }
     (intent_id,) = connection.execute(insert(intent), row).inserted_primary_key or (0,)
     # Encrypted for its row, whose id is known only now.
@@ -95,10 +92,6 @@ def open_intent(
         sealed["before"] = keys.encrypt(before, _context(intent_id, "before"))
     connection.execute(update(intent).where(intent.c.id == intent_id).values(**sealed))
     return OpenIntent(intent_id, run_id, operation, at, highest_absence_id, before=before)
-
-
-def mark_intent_sent(connection: Connection, intent_id: int) -> None:
-    _change_open(connection, intent_id, sent=True)
 
 
 def close_intent(connection: Connection, intent_id: int, outcome: str) -> None:

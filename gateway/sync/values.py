@@ -232,7 +232,6 @@ class OpenIntent:
     operation: Operation
     opened_at: datetime
     highest_absence_id: int  # known when it was opened
-    sent: bool = False  # False: known not to have left
     before: bytes | None = field(default=None, repr=False)  # pre-image of what the write overwrites or removes
 
 

@@ -46,12 +46,8 @@ def test_an_intent_is_open_until_its_outcome_is_known(store: Store) -> None:
         tx.put_agent(agent(9))
         first = tx.open_intent("run-1", operation(), highest_absence_id=31, at=NOW)
         other = tx.open_intent("run-1", operation(agent_id=9), highest_absence_id=31, at=LATER)
-    assert not first.sent
     assert store.open_intents() == (first, other)
     assert store.agent_view(9).open_intents == (other,)
-    with store.transaction() as tx:
-        tx.mark_intent_sent(first.id)
-    assert [one.sent for one in store.open_intents(AGENT)] == [True]
     with store.transaction() as tx:
         tx.close_intent(first.id, "done")
     assert store.open_intents() == (other,)
@@ -72,8 +68,6 @@ def test_an_intent_closes_once(store: Store) -> None:
         tx.close_intent(opened.id, "done")
     with pytest.raises(OurBug, match=f"intent {opened.id} is not open"), store.transaction() as tx:
         tx.close_intent(opened.id, "not sent")
-    with pytest.raises(OurBug), store.transaction() as tx:
-        tx.mark_intent_sent(opened.id)
 
 
 # --- holds and approvals -------------------------------------------------------------------------------------

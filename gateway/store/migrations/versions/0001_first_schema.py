@@ -283,7 +283,6 @@ def _create_work() -> None:
         sa.Column("digest", AnyText(), nullable=False),
         sa.Column("opened_at", Instant, nullable=False),
         sa.Column("highest_absence_id", Identifier, nullable=False),
-        sa.Column("sent", sa.Boolean(), nullable=False),
         sa.Column("outcome", AnyText(), nullable=True),
         sa.Column("operation", sa.LargeBinary(), nullable=True),
         sa.Column("before", sa.LargeBinary(), nullable=True),
