@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt simulate lock clean
+.PHONY: help setup demo test test-system check fmt simulate campaign lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ fmt: $(STAMP) ## format and apply safe fixes
 
 simulate: $(STAMP) ## long campaign: thousands of simulated histories; ARGS="--seeds 2000"
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
+	$(BIN)/python -m tests.campaigns.departement $(ARGS)
 
 lock: $(STAMP) ## resolve the dependencies again (uv comes from the package index, into its own environment)
 	@test -x $(VENV)-lock/bin/uv || ($(PYTHON3) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv)
