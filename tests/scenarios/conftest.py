@@ -14,6 +14,7 @@ from connectors.ports import Clock
 from gateway.clock import SystemClock
 from gateway.sandbox.server import Sandbox
 from tests.scenarios.clock import ScenarioClock
+from tests.scenarios.database import PostgresDatabase, ScenarioDatabase, SqliteDatabase
 from tests.scenarios.departement import CalendarServer, Departement
 from tests.scenarios.person import Person
 from tests.scenarios.small_departement import seed
@@ -26,6 +27,8 @@ _KINDS: dict[str, type[RadicaleServer | XandikosServer]] = {
     "radicale": RadicaleServer,
     "xandikos": XandikosServer,
 }
+# Neither knows of the other: each kind of calendar server and of database once is enough, and takes half the time.
+_PAIRS = ("radicale-sqlite", "xandikos-postgresql")
 
 Servers = Callable[[str], CalendarServer]
 New = Callable[[Clock], Departement]
@@ -78,7 +81,7 @@ def logins() -> Iterator[str]:
     return itertools.cycle(_USERS)
 
 
-@pytest.fixture(params=sorted(_KINDS))
+@pytest.fixture(params=_PAIRS)
 def new_departement(
     request: pytest.FixtureRequest,
     calendar_servers: Servers,
@@ -87,17 +90,28 @@ def new_departement(
     tmp_path: Path,
 ) -> Iterator[New]:
     """Makes the test's département, on a clock of its choice."""
-    server = calendar_servers(request.param)
+    calendars, kind = request.param.split("-")
+    server = calendar_servers(calendars)
     with ExitStack() as stack:
 
         def new(clock: Clock) -> Departement:
             door = stack.enter_context(CountingProxy(server.url))
             sandbox = shared_sandbox.as_on_the_first_day(clock)
-            made = Departement(tmp_path, server=server, door=door, sandbox=sandbox, clock=clock, logins=logins)
+            database = _new_database(kind, request, tmp_path)
+            made = Departement(
+                tmp_path, server=server, door=door, sandbox=sandbox, database=database, clock=clock, logins=logins
+            )
             stack.callback(made.close)
             return made
 
         yield new
+
+
+def _new_database(kind: str, request: pytest.FixtureRequest, directory: Path) -> ScenarioDatabase:
+    """The server is started only where it is used."""
+    if kind == "sqlite":
+        return SqliteDatabase(directory)
+    return PostgresDatabase(request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
 
 
 @pytest.fixture

@@ -3,9 +3,6 @@ between them as its own composition builds it from a configuration."""
 
 from __future__ import annotations
 
-import functools
-import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -22,7 +19,6 @@ from gateway.sandbox.faults import Faults
 from gateway.sandbox.server import Sandbox
 from gateway.sandbox.state import State
 from gateway.settings import Settings
-from gateway.store.database import upgrade
 from gateway.store.store import Store
 from gateway.sync.approval import approve, pending
 from gateway.sync.values import (
@@ -35,6 +31,7 @@ from gateway.sync.values import (
     Operation,
     RunReport,
 )
+from tests.scenarios.database import ScenarioDatabase
 from tests.scenarios.person import Person
 from tests.scenarios.small_departement import ACCOUNT, NORD, PASSWORD, PMI, motif, workshop
 from tests.servers.counting_proxy import CountingProxy
@@ -66,6 +63,7 @@ class Departement:
         server: CalendarServer,
         door: CountingProxy,
         sandbox: Sandbox,
+        database: ScenarioDatabase,
         clock: Clock,
         logins: Iterator[str],
     ) -> None:
@@ -73,6 +71,7 @@ class Departement:
         self.server = server
         self.door = door
         self.sandbox = sandbox
+        self.database = database
         self.clock = clock
         self.rdv_solidarites_url = sandbox.url
         self.people: list[Person] = []
@@ -86,11 +85,9 @@ class Departement:
         self._application: Application | None = None
         self._first_day = clock.now().astimezone(PARIS).date()
         self.keys = directory / "gateway.keys"
-        self.database = directory / "gateway.sqlite3"
         self.addresses: dict[str, str] = {}  # login -> where their calendars are, if not behind `door`
         self._keep_secret("rdv-solidarites", PASSWORD)
         create_key_file(self.keys)
-        self.database.write_bytes(_new_database())
 
     # --- times -------------------------------------------------------------------------------------------------
 
@@ -215,6 +212,7 @@ class Departement:
 
     def close(self) -> None:
         self.stop()
+        self.database.close()
         for person in self.people:
             person.close()
 
@@ -248,23 +246,21 @@ class Departement:
     def loses_database(self) -> None:
         """A new database beside the same keys."""
         self.stop()
-        for path in self.database.parent.glob(f"{self.database.name}*"):
-            path.unlink()
-        self.database.write_bytes(_new_database())
+        self.database.loses()
 
-    def saves_database(self) -> Path:
+    def saves_database(self) -> str:
         """A copy of the database as of now."""
         self.stop()
-        return Path(shutil.copy(self.database, self.directory / "copy.sqlite3"))
+        return self.database.saves()
 
-    def restores_database(self, copy: Path) -> None:
-        self.loses_database()
-        shutil.copy(copy, self.database)
+    def restores_database(self, copy: str) -> None:
+        self.stop()
+        self.database.restores(copy)
 
     def configuration(self) -> dict[str, Any]:
         """The configuration, as it would be read from a file."""
         return {
-            "gateway": {"database": str(self.database), "keys": str(self.keys)},
+            "gateway": {"database": self.database.place, "keys": str(self.keys)},
             "rdv_solidarites": {
                 "url": self.rdv_solidarites_url,
                 "login": ACCOUNT,
@@ -340,15 +336,6 @@ class Departement:
         assert written == [], written
         after = self.everything()
         assert after == before, {name: (before[name], after[name]) for name in before if before[name] != after[name]}
-
-
-@functools.cache
-def _new_database() -> bytes:
-    """A database as `db upgrade` makes it; made once, since that takes longer than many a scenario."""
-    with tempfile.TemporaryDirectory() as directory:
-        path = Path(directory) / "new.sqlite3"
-        upgrade(f"sqlite:///{path}")
-        return path.read_bytes()
 
 
 def done(*reports: RunReport) -> list[Operation]:

@@ -20,6 +20,7 @@ from gateway import logs
 from gateway.clock import SystemClock
 from gateway.sandbox.server import Sandbox
 from gateway.sync.values import AgentReport
+from tests.scenarios.database import SqliteDatabase
 from tests.scenarios.departement import Departement
 from tests.scenarios.person import hours
 from tests.scenarios.small_departement import seed
@@ -130,7 +131,10 @@ def main() -> None:
         clock = SystemClock()
         sandbox = stack.enter_context(Sandbox(seed=seed, clock=clock.now))
         silent = stack.enter_context(SilentServer(60.0))
-        departement = Departement(directory, server=server, door=door, sandbox=sandbox, clock=clock, logins=iter(users))
+        database = SqliteDatabase(directory)
+        departement = Departement(
+            directory, server=server, door=door, sandbox=sandbox, database=database, clock=clock, logins=iter(users)
+        )
         stack.callback(departement.close)
         departement.read_timeout = 90.0  # the server hangs up before the gateway gives up
         figures = measure(departement, silent, agents=AGENTS, hanging=HANGING, pairs=5)

@@ -17,7 +17,7 @@ _GIVEN_UP = 4.0
 _PAIRS = 2
 
 
-@pytest.mark.parametrize("new_departement", ["radicale"], indirect=True)
+@pytest.mark.parametrize("new_departement", ["radicale-sqlite"], indirect=True)
 def test_agents_on_a_server_that_hangs_hold_up_nobody_else(new_departement: New) -> None:
     departement = new_departement(SystemClock())
     departement.read_timeout = _GIVEN_UP

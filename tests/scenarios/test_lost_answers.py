@@ -31,7 +31,7 @@ _PHASES: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 # Nothing of the calendar server matters to a write that is lost on the other side.
-on_one_calendar_server = pytest.mark.parametrize("new_departement", ["radicale"], indirect=True)
+on_one_calendar_server = pytest.mark.parametrize("new_departement", ["radicale-sqlite"], indirect=True)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 from connectors.ports import Clock
 from tests.scenarios import test_absences, test_events, test_rdvs
 from tests.scenarios.conftest import _USERS, New, SharedSandbox
+from tests.scenarios.database import SqliteDatabase
 from tests.scenarios.departement import Departement
 from tests.servers.counting_proxy import CountingProxy
 from tests.servers.sogo_like import SogoLike
@@ -38,7 +39,10 @@ def new_departement(
             server.manners = replace(server.manners, hangs_up=False)
             door = stack.enter_context(CountingProxy(server.url, keep_alive=keep_alive))
             sandbox = shared_sandbox.as_on_the_first_day(clock)
-            made = Departement(tmp_path, server=server, door=door, sandbox=sandbox, clock=clock, logins=logins)
+            database = SqliteDatabase(tmp_path)
+            made = Departement(
+                tmp_path, server=server, door=door, sandbox=sandbox, database=database, clock=clock, logins=logins
+            )
             stack.callback(made.close)
             return made
 

@@ -80,8 +80,10 @@ def _eventful(departement: Departement, agent: Person) -> None:
 
 
 def _stored(departement: Departement) -> bytes:
-    """The database as it lies on disk, WAL and all."""
-    return b"".join(path.read_bytes() for path in departement.directory.glob("gateway.sqlite3*"))
+    """All of the database."""
+    content = departement.database.content()
+    assert departement.people[0].login.encode() in content  # what is not encrypted would be found
+    return content
 
 
 def _found_in(content: bytes, words: tuple[str, ...]) -> list[str]:

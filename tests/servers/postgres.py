@@ -114,6 +114,32 @@ class PostgresServer:
         """With every session on it."""
         self._make(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)"), name)
 
+    def sessions(self, name: str) -> int:
+        """How many are connected to a database."""
+        with psycopg.connect(self.url()) as connection:
+            asked = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = %s", [name])
+            (count,) = asked.fetchone() or (0,)
+        return int(count)
+
+    def rows(self, name: str) -> bytes:
+        """Every value of every table of a database, as it is: bytes as bytes, text in UTF-8."""
+        with psycopg.connect(self.url(name)) as connection, connection.cursor() as cursor:
+            tables = cursor.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+            parts: list[bytes] = []
+            for (table,) in tables:
+                command = sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(sql.Identifier(table))
+                with cursor.copy(command) as copy:
+                    parts += map(bytes, copy)
+        return b"".join(parts)
+
+    def files(self, name: str) -> bytes:
+        """What lies on the disk of a database, with what was overwritten or removed; long values are compressed."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            connection.execute("CHECKPOINT")
+            found = connection.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+        assert found is not None
+        return b"".join(file.read_bytes() for file in (self._data / "base" / str(found[0])).iterdir())
+
     def __enter__(self) -> Self:
         self.start()
         return self
