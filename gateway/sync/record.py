@@ -234,7 +234,7 @@ class Recorder:
         )
 
     def _observed_entry(self, change: Change) -> JournalEntry:
-        about = change.block or change.mirror or change.copy
+        about = change.block or change.mirror
         number = getattr(about, "absence_id", None)
         return JournalEntry(
             at=self.clock.now(),
@@ -325,9 +325,6 @@ def _apply_change(tx: Transaction, change: Change) -> None:
             mirror = _required(change.mirror)
             tx.drop_mirror(mirror.absence_id)
             tx.forget_absences([mirror.absence_id])
-        case ChangeKind.COPY_FORGOTTEN:
-            copy = _required(change.copy)
-            tx.drop_copy(copy.rdv_id, copy.agent_id)
 
 
 def _put_backs(before: AgreedCopy | None, operation: Operation, today: date) -> tuple[date | None, int]:

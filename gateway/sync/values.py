@@ -322,7 +322,6 @@ class ChangeKind(StrEnum):
     PROVENANCE_MOVED = "provenance_moved"
     MIRROR_AGREED = "mirror_agreed"  # both sides seen equal
     MIRROR_FORGOTTEN = "mirror_forgotten"  # gone on both sides, or past
-    COPY_FORGOTTEN = "copy_forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +334,6 @@ class Change:
     block: PoolBlock | None = None  # the block as it is to be kept; for BLOCK_FREED the one that is gone
     suppressions: tuple[Suppression, ...] = ()  # to add, or to end
     mirror: AgreedMirror | None = None
-    copy: AgreedCopy | None = None
 
 
 @dataclass(frozen=True, slots=True)

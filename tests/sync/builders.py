@@ -7,7 +7,16 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from connectors.records import Absence, CalendarEvent, EventComponent, EventTime, Rdv, Recurrence, Transparency
+from connectors.records import (
+    Absence,
+    CalendarEvent,
+    EventComponent,
+    EventDraft,
+    EventTime,
+    Rdv,
+    Recurrence,
+    Transparency,
+)
 from gateway.sync.planning.context import PlanContext, title_digest
 from gateway.sync.planning.mirrors import mirror_asked
 from gateway.sync.values import (
@@ -160,6 +169,25 @@ def rdv(rdv_id: int = 1, start: str = "2 10:00", *, status: str = "unknown", age
     )
 
 
+def written(draft: EventDraft) -> SeenEvent:
+    """An event of ours as seen after it was written, just as its draft asked."""
+    owned = owned_of_draft(draft)
+    component = EventComponent(start=draft.start, end=draft.end, recurrence=draft.recurrence)
+    return SeenEvent(
+        SOURCE,
+        f"/agenda/{draft.uid}.ics",
+        "v1",
+        "raw",
+        uid=draft.uid,
+        marker=draft.marker,
+        times=times_of(CalendarEvent(draft.uid, (component,))),
+        owned_digest=owned_digest(KEY, owned),
+        times_digest=times_digest(KEY, owned),
+        title_digest=title_digest(KEY, owned.summary),
+        notes_digest=notes_digest(KEY, owned),
+    )
+
+
 def copy_of(source: Rdv) -> tuple[AgreedCopy, SeenEvent]:
     """An agreed copy and the event that it is, both as last written."""
     ctx = context()
@@ -177,48 +205,19 @@ def copy_of(source: Rdv) -> tuple[AgreedCopy, SeenEvent]:
         notes_digest=notes_digest(KEY, owned),
         ends_at=draft.end,  # type: ignore[arg-type]
     )
-    component = EventComponent(start=draft.start, end=draft.end)
-    seen = SeenEvent(
-        SOURCE,
-        href,
-        "v1",
-        "raw",
-        uid=draft.uid,
-        marker=draft.marker,
-        times=times_of(CalendarEvent(draft.uid, (component,))),
-        owned_digest=owned_digest(KEY, owned),
-        times_digest=times_digest(KEY, owned),
-        title_digest=title_digest(KEY, owned.summary),
-        notes_digest=notes_digest(KEY, owned),
-    )
-    return agreed, seen
+    return agreed, written(draft)
 
 
 def mirror_of(source: SeenAbsence) -> tuple[AgreedMirror, SeenEvent]:
     """An agreed mirror of an absence, and the event that it is, both as last written."""
     ctx = context()
     draft = absence_draft(source.absence, PARIS, IDENTITY)
-    owned = owned_of_draft(draft)
-    href = f"/agenda/{draft.uid}.ics"
-    component = EventComponent(start=draft.start, end=draft.end, recurrence=draft.recurrence)
-    seen = SeenEvent(
-        SOURCE,
-        href,
-        "v1",
-        "raw",
-        uid=draft.uid,
-        marker=draft.marker,
-        times=times_of(CalendarEvent(draft.uid, (component,))),
-        owned_digest=owned_digest(KEY, owned),
-        times_digest=times_digest(KEY, owned),
-        title_digest=title_digest(KEY, owned.summary),
-        notes_digest=notes_digest(KEY, owned),
-    )
+    seen = written(draft)
     agreed = AgreedMirror(
         absence_id=source.absence.id,
         agent_id=AGENT,
         ref=SOURCE,
-        href=href,
+        href=seen.href,
         uid=draft.uid,
         start=source.absence.start,
         end=source.absence.end,
