@@ -161,13 +161,14 @@ class _Series:
             window[0].astimezone(self._zone).replace(tzinfo=None) - _DAY - longest - max(moves),
             window[1].astimezone(self._zone).replace(tzinfo=None) + _DAY - min(moves),
         )
+        # Each stands for itself, even where an EXDATE takes its date away or a second one changes the same date: what
+        # the file shows as an event is not given away.
+        yield from _exceptions([each for each in self._components[1:] if not each.this_and_future], self)
         calendar = self._calendar(spans, reach)
         for event in recurring_ical_events.of(calendar).between(*reach):
             index = int(event[_COMPONENT])
             component, start, end = self._components[index], event["DTSTART"].dt, event["DTEND"].dt
-            if component.recurrence_id is not None and not component.this_and_future:
-                yield from _alone(component, self.key(self.original(component)), self.zone)
-            elif component.busy:
+            if component.busy and (index == 0 or component.this_and_future):
                 yield from self._occurrence(component, self.key(start - moves[index]), start, end)
 
     def _occurrence(self, component: ComponentTimes, key: str, start: datetime, end: datetime) -> Iterator[Occurrence]:

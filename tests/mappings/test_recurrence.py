@@ -57,6 +57,11 @@ def test_names_of_occurrences(text: str, expected: list[str]) -> None:
     assert [each.recurrence_id for each in expand(text)] == expected
 
 
+def test_a_second_master_under_the_same_uid_occupies_its_own_time() -> None:
+    found = expand(NINE + "---DTSTART:20260303 DTEND:20260304")
+    assert [(each.start.day, each.all_day) for each in found] == [(2, False), (2, True)]
+
+
 def test_all_day_occurrence_has_its_days_and_the_instants_of_the_agents_zone() -> None:
     (found,) = expand("DTSTART:20260329 DTEND:20260331")
     assert found == Occurrence(
