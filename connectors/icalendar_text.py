@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from icalendar.parser import Contentline, Contentlines
+from icalendar.parser import Contentline, Contentlines, split_on_unescaped_comma
 
 from connectors.errors import BadItem
 from connectors.records import (
+    BusyStatus,
     CalendarEvent,
     Classification,
     EventComponent,
@@ -111,12 +112,16 @@ def _value(line: Contentline) -> str:
     return line.rpartition(":")[2].strip()
 
 
+def _raw_value(line: Contentline) -> str:
+    return line[line.value_separator_index() + 1 :]
+
+
 def _text(component: _Component, name: str) -> str:
     for line in component.named(name):
         try:
             _, _, value = line.parts()
         except ValueError:
-            value = line[line.value_separator_index() + 1 :]
+            value = _raw_value(line)
         return value
     return ""
 
@@ -173,6 +178,8 @@ class _EventReader:
             status=self._status(),
             classification=self._classification(),
             declined=self._declined(),
+            busy_status=self._busy_status(),
+            categories=self._categories(),
             summary=_text(self._event, "SUMMARY"),
             location=_text(self._event, "LOCATION"),
             description=_text(self._event, "DESCRIPTION"),
@@ -248,6 +255,17 @@ class _EventReader:
         if status is EventStatus.CONFIRMED and self._outlook_status() == "TENTATIVE":
             return EventStatus.TENTATIVE
         return status
+
+    def _busy_status(self) -> BusyStatus | None:
+        text = self._outlook_status()
+        return BusyStatus(text) if text in set(BusyStatus) else None
+
+    def _categories(self) -> tuple[str, ...]:
+        """Every category of every CATEGORIES line; commas within one are escaped (RFC 5545 section 3.8.1.2)."""
+        found: dict[str, None] = {}
+        for line in self._event.named("CATEGORIES"):
+            found.update((name.strip(), None) for name in split_on_unescaped_comma(_raw_value(line)) if name.strip())
+        return tuple(found)
 
     def _classification(self) -> Classification:
         text = _text(self._event, "CLASS").strip().upper()

@@ -34,6 +34,14 @@ class EventStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class BusyStatus(StrEnum):
+    """What Outlook and Exchange know beyond TRANSP and STATUS (X-MICROSOFT-CDO-BUSYSTATUS; EWS
+    LegacyFreeBusyStatus; Graph showAs). Free and tentative are told by `Transparency` and `EventStatus`."""
+
+    OUT_OF_OFFICE = "OOF"
+    ELSEWHERE = "WORKINGELSEWHERE"
+
+
 class Classification(StrEnum):
     """RFC 5545 section 3.8.1.3. Unknown values are PRIVATE, as the RFC asks."""
 
@@ -73,6 +81,8 @@ class EventComponent:
     status: EventStatus = EventStatus.CONFIRMED
     classification: Classification = Classification.PUBLIC
     declined: bool = False  # the calendar's owner answered DECLINED, where the connector can tell
+    busy_status: BusyStatus | None = None
+    categories: tuple[str, ...] = field(default=(), repr=False)
     summary: str = field(default="", repr=False)
     location: str = field(default="", repr=False)
     description: str = field(default="", repr=False)
@@ -281,6 +291,18 @@ class Rdv:
     def cancelled(self) -> bool:
         """By status alone: `cancelled_at` is also set for a no-show (API facts, 6.1)."""
         return self.status in (RdvStatus.EXCUSED, RdvStatus.REVOKED)
+
+
+class UsagerField(StrEnum):
+    """A usager's fields that can be chosen, by name. Remarks and social fields (family, housing, benefits, case
+    number) are not among them, so no configuration can ask for them."""
+
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    PHONE_NUMBER = "phone_number"
+    EMAIL = "email"
+    ADDRESS = "address"  # also the street of a home visit
+    BIRTH_DATE = "birth_date"
 
 
 @dataclass(frozen=True, slots=True)

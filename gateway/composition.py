@@ -37,12 +37,13 @@ from connectors.rdv_solidarites import (
     ask_consent,
     code_in,
 )
-from connectors.records import Agent
+from connectors.records import Agent, UsagerField, UsagerFields
 from gateway.agents.accounts import AccountBook, Aliases, Credential, filled, read_credentials
 from gateway.clock import SystemClock
 from gateway.consent import StoredToken
 from gateway.keys import Keyring, load_keys
 from gateway.remembered import RememberedPassword, RememberedServers
+from gateway.rules.book import RuleBook
 from gateway.settings import AccountSection, OAuthSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
 from gateway.settings_parts import SecretSource
@@ -185,9 +186,19 @@ def _client(settings: Settings, authentication: Authentication, clock: Clock) ->
         section.url,
         authentication,
         clock=clock,
-        fields=section.chosen_usager_fields,
+        fields=_usager_fields(settings.rules.to_book()),
         network=network_of(settings, section),
         requests_per_second=section.requests_per_second,
+    )
+
+
+def _usager_fields(rulebook: RuleBook) -> UsagerFields:
+    """What some rule shows, and so may pass the connector's door."""
+    chosen = rulebook.usager_fields
+    return UsagerFields(
+        name=bool(chosen & {UsagerField.FIRST_NAME, UsagerField.LAST_NAME}),
+        home_address=UsagerField.ADDRESS in chosen,
+        context=rulebook.shows_context,
     )
 
 
@@ -365,8 +376,7 @@ def _client_certificate(
 def engine_settings(settings: Settings) -> EngineSettings:
     """What the engine needs to know of the configuration."""
     return EngineSettings(
-        rules=settings.rules.to_rules(),
-        labels=settings.labels.to_labels(),
+        rulebook=settings.rules.to_book(),
         default_zone=settings.rdv_solidarites.time_zone,
         organisation_zones=settings.rdv_solidarites.organisation_zones,
         backfill_from=settings.rules.backfill_from,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -25,15 +25,13 @@ from pydantic import (
 
 from connectors.allowed_hosts import host_and_port, patterns_of
 from connectors.hosts import HostPattern, is_loopback
-from connectors.records import Classification, UsagerFields
 from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
 from gateway.settings_database import DatabasePlace
 from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_most_one_source, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
+from gateway.settings_rules import RulesSection
 from gateway.sync.ceiling import Ceiling
-from gateway.sync.values import Rules
-from mappings.rdv_event import LabelLevel, RdvLabels
 
 DEFAULT_FILE = "rdv-gateway.toml"
 
@@ -41,9 +39,7 @@ CODE_SHOWN = "urn:ietf:wg:oauth:2.0:oob"
 """The redirect URI by which some servers show the code on a page of their own."""
 
 _SYSTEMS = frozenset({"configuration", "database", "keys", "network", "rdv_solidarites"})
-_RULES = Rules()
 _CEILING = Ceiling()
-_LABELS = RdvLabels()
 
 
 def _url(value: str) -> str:
@@ -162,7 +158,6 @@ class RdvSolidaritesSection(Section):
     oauth: OAuthSection | None = None
     requests_per_second: float = Field(default=2.0, gt=0, le=1000)
     read_timeout: Seconds | None = None
-    usager_fields: frozenset[Literal["name", "home_address", "context"]] = frozenset()
     time_zone: Zone = ZoneInfo("Europe/Paris")
     organisation_zones: dict[int, Zone] = Field(default_factory=dict)
     far_reading_hours: float = Field(default=6.0, gt=0, le=168)
@@ -181,12 +176,6 @@ class RdvSolidaritesSection(Section):
     def password(self) -> SecretSource:
         """The technical account's password."""
         return SecretSource(key="rdv_solidarites.password", env=self.password_env, file=self.password_file)
-
-    @property
-    def chosen_usager_fields(self) -> UsagerFields:
-        """`usager_fields` as the connector takes them."""
-        chosen = self.usager_fields
-        return UsagerFields(name="name" in chosen, home_address="home_address" in chosen, context="context" in chosen)
 
 
 class AccountSection(ReachKeys):
@@ -208,23 +197,6 @@ class AccountSection(ReachKeys):
         return SecretSource(key=f"accounts.{self.name}.password", env=self.password_env, file=self.password_file)
 
 
-class RulesSection(Section):
-    """The département's choices: `gateway.sync.values.Rules`, and how far back a first run goes."""
-
-    horizon_days: int = Field(default=_RULES.horizon_days, ge=1, le=730)
-    merge_blocks: bool = _RULES.merge_blocks
-    cancelled: Literal["mark", "remove"] = "mark"
-    put_backs_per_day: int = Field(default=_RULES.put_backs_per_day, ge=0, le=100)
-    many_count: int = Field(default=_RULES.many_count, ge=0, le=10_000)
-    many_share: float = Field(default=_RULES.many_share, ge=0, le=1)
-    near_twin_minutes: int = Field(default=_RULES.near_twin_minutes, ge=0, le=240)
-    backfill_from: date | None = None
-
-    def to_rules(self) -> Rules:
-        """The same choices as the plan takes them."""
-        return Rules(**self.model_dump(exclude={"backfill_from"}))
-
-
 class LimitsSection(Section):
     """The most writes that each remote system gets: `gateway.sync.ceiling.Ceiling`."""
 
@@ -236,26 +208,6 @@ class LimitsSection(Section):
         return Ceiling(self.writes_per_hour, self.writes_per_day)
 
 
-class LabelsSection(Section):
-    """How RDVs are shown in calendars: `mappings.rdv_event.RdvLabels`."""
-
-    level: Literal["neutral", "motif"] = "neutral"
-    neutral_title: str = Field(default=_LABELS.neutral_title, min_length=1, max_length=100)
-    show_place: bool = _LABELS.show_place
-    show_link: bool = _LABELS.show_link
-    classification: Literal["PUBLIC", "PRIVATE", "CONFIDENTIAL"] = "PRIVATE"
-
-    def to_labels(self) -> RdvLabels:
-        """The same choices as the mapping takes them."""
-        return RdvLabels(
-            level=LabelLevel(self.level),
-            neutral_title=self.neutral_title,
-            show_place=self.show_place,
-            show_link=self.show_link,
-            classification=Classification(self.classification),
-        )
-
-
 class Settings(Section):
     """The whole file."""
 
@@ -265,7 +217,6 @@ class Settings(Section):
     accounts: tuple[AccountSection, ...]
     rules: RulesSection = RulesSection()
     limits: LimitsSection = LimitsSection()
-    labels: LabelsSection = LabelsSection()
     aliases: tuple[AliasSection, ...] = ()
     notices: NoticesSection = NoticesSection()
     outliers: OutliersSection = OutliersSection()

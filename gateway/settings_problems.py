@@ -32,7 +32,8 @@ def nearest(word: str, known: Collection[str]) -> str:
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
     """Every key that the file may hold, as `section.key`; keys of a table with free names end in `.*`."""
-    for name, info in model.model_fields.items():
+    for field_name, info in model.model_fields.items():
+        name = info.alias or field_name
         inner = _model_in(info.annotation)
         if inner is not None:
             yield from keys_of(inner, f"{prefix}{name}.")

@@ -11,7 +11,16 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import BadItem
-from connectors.records import Classification, EventDraft, EventStatus, Participation, Rdv, RdvStatus, Transparency
+from connectors.records import (
+    Classification,
+    EventDraft,
+    EventStatus,
+    Participation,
+    Rdv,
+    RdvStatus,
+    Transparency,
+    UsagerField,
+)
 from mappings import texts
 from mappings.identity import Identity
 from mappings.wallclock import to_instant
@@ -24,19 +33,36 @@ class LabelLevel(StrEnum):
     MOTIF = "motif"
 
 
+class Cancelled(StrEnum):
+    """What becomes of the copy of a cancelled RDV."""
+
+    MARK = "mark"
+    REMOVE = "remove"
+
+
 @dataclass(frozen=True, slots=True)
-class RdvLabels:
+class CopyRules:
     """How RDVs are shown in calendars: the département's choice.
 
-    `show_place`, and with it lieu and address, counts at level MOTIF only. Usager names, home street and context
-    are shown at level MOTIF when the record holds them, which it does only when they were chosen.
+    `label` MOTIF names the motif only if it is among `motifs` (None: all of them; default: none, so that nothing is
+    named by mistake). `show_place`, `show_phone`, `show_context` and `usager_fields` count at that level only.
+    `reminder_minutes`, `category` and `color` (a CSS3 name, RFC 7986) are set when the copy is made, and are the
+    agent's from then on.
     """
 
-    level: LabelLevel = LabelLevel.NEUTRAL
+    label: LabelLevel = LabelLevel.NEUTRAL
+    motifs: frozenset[int] | None = frozenset()
     neutral_title: str = texts.RDV
     show_place: bool = False
+    show_phone: bool = False
+    show_context: bool = False
     show_link: bool = True
+    usager_fields: frozenset[UsagerField] = frozenset()
     classification: Classification = Classification.PRIVATE
+    category: str = ""
+    color: str = ""
+    reminder_minutes: int | None = None
+    cancelled: Cancelled = Cancelled.MARK
     translate: texts.Translate = texts.source_text
 
 
@@ -50,7 +76,7 @@ def rdv_zone(rdv: Rdv, organisation_zone: ZoneInfo) -> ZoneInfo:
         return organisation_zone
 
 
-def rdv_draft(rdv: Rdv, agent_id: int, zone: ZoneInfo, labels: RdvLabels, identity: Identity) -> EventDraft:
+def rdv_draft(rdv: Rdv, agent_id: int, zone: ZoneInfo, rules: CopyRules, identity: Identity) -> EventDraft:
     """What the copy of an RDV in this agent's calendar has to be. Times in UTC, from wall-clock and `zone`.
 
     Cancelled (by status: excused, revoked) is marked in the title, CANCELLED and TRANSPARENT; any other status,
@@ -59,25 +85,31 @@ def rdv_draft(rdv: Rdv, agent_id: int, zone: ZoneInfo, labels: RdvLabels, identi
     start, end = to_instant(rdv.starts_at, zone), to_instant(rdv.ends_at, zone, start=False)
     if not rdv.starts_at < rdv.ends_at:
         raise BadItem("RDV does not end after its start", system="rdv_solidarites")
-    prefix = labels.translate(texts.CANCELLED_PREFIX) if rdv.cancelled else ""
+    prefix = rules.translate(texts.CANCELLED_PREFIX) if rdv.cancelled else ""
     return EventDraft(
         uid=identity.copy_uid(rdv.id, agent_id),
         marker=identity.copy_marker(rdv.id, agent_id),
         start=start,
         end=end,
-        summary=prefix + _title(rdv, labels),
-        location=_location(rdv, labels),
-        description=_description(rdv, labels),
-        url=rdv.url if labels.show_link else "",
+        summary=prefix + _title(rdv, rules),
+        location=_location(rdv, rules),
+        description=_description(rdv, rules),
+        url=rdv.url if rules.show_link else "",
         transparency=Transparency.TRANSPARENT if rdv.cancelled else Transparency.OPAQUE,
         status=EventStatus.CANCELLED if rdv.cancelled else EventStatus.CONFIRMED,
-        classification=labels.classification,
+        classification=rules.classification,
     )
 
 
-def _title(rdv: Rdv, labels: RdvLabels) -> str:
-    neutral = _one_line(labels.neutral_title) or labels.translate(texts.RDV)
-    if labels.level != LabelLevel.MOTIF:
+def _names_motif(rdv: Rdv, rules: CopyRules) -> bool:
+    if rules.label is not LabelLevel.MOTIF:
+        return False
+    return rules.motifs is None or rdv.motif_id in rules.motifs
+
+
+def _title(rdv: Rdv, rules: CopyRules) -> str:
+    neutral = _one_line(rules.neutral_title) or rules.translate(texts.RDV)
+    if not _names_motif(rdv, rules):
         return neutral
     title = _one_line(rdv.motif_name) or neutral
     if not rdv.collectif:
@@ -91,25 +123,25 @@ def _title(rdv: Rdv, labels: RdvLabels) -> str:
     return f"{title} ({rdv.users_count}{most})"
 
 
-def _location(rdv: Rdv, labels: RdvLabels) -> str:
+def _location(rdv: Rdv, rules: CopyRules) -> str:
     kind = texts.LOCATION_TYPES.get(rdv.location_type, "")
-    if labels.level == LabelLevel.MOTIF and labels.show_place:
+    if _names_motif(rdv, rules) and rules.show_place:
         place = ", ".join(_one_line(part) for part in (rdv.lieu_name, rdv.lieu_address) if part.strip())
         if place:
             return place
-    return labels.translate(kind) if kind else ""
+    return rules.translate(kind) if kind else ""
 
 
-def _description(rdv: Rdv, labels: RdvLabels) -> str:
+def _description(rdv: Rdv, rules: CopyRules) -> str:
     lines = []
-    if labels.level == LabelLevel.MOTIF:
+    if _names_motif(rdv, rules):
         if rdv.collectif and (names := _usager_names(rdv)):
-            lines.append(labels.translate(texts.USAGERS).format(names=names))
+            lines.append(rules.translate(texts.USAGERS).format(names=names))
         if rdv.context.strip():
             lines.append(rdv.context.strip())
-    if labels.show_link and rdv.url:
-        lines.append(labels.translate(texts.OPEN_RDV).format(url=rdv.url))
-    lines.append(labels.translate(texts.MANAGED_ELSEWHERE))
+    if rules.show_link and rdv.url:
+        lines.append(rules.translate(texts.OPEN_RDV).format(url=rdv.url))
+    lines.append(rules.translate(texts.MANAGED_ELSEWHERE))
     return "\n".join(lines)
 
 

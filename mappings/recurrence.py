@@ -49,6 +49,7 @@ class Occurrence:
     all_day: bool = False
     first_day: date | None = None
     last_day: date | None = None
+    label: str = ""  # of the component that it comes from
 
 
 def occurrences(times: EventTimes, start: datetime, end: datetime, zone: ZoneInfo) -> tuple[Occurrence, ...]:
@@ -99,13 +100,13 @@ def _alone(component: ComponentTimes, key: str, zone: ZoneInfo) -> Iterator[Occu
         return
     if _is_day(component.start):
         first, last = _days(component)
-        yield _all_day(key, first, last, zone)
+        yield replace(_all_day(key, first, last, zone), label=component.label)
         return
     start, end = _instant(component.start, zone), _instant(component.end, zone)
     if end < start:
         raise BadItem("ends before it starts", system=SYSTEM)
     if start < end:
-        yield Occurrence(key, start, end)
+        yield Occurrence(key, start, end, label=component.label)
 
 
 class _Series:
@@ -173,11 +174,12 @@ class _Series:
 
     def _occurrence(self, component: ComponentTimes, key: str, start: datetime, end: datetime) -> Iterator[Occurrence]:
         if _is_day(component.start):
-            yield _all_day(key, start.date(), max(start, end - _DAY).date(), self.zone)
+            whole_days = _all_day(key, start.date(), max(start, end - _DAY).date(), self.zone)
+            yield replace(whole_days, label=component.label)
         elif start < end:
             first, last = (wall.replace(tzinfo=self._zone).astimezone(UTC) for wall in (start, end))
             # Only in the hour that the clocks skip is the end not after the start: then the length decides.
-            yield Occurrence(key, first, last if last > first else first + (end - start))
+            yield Occurrence(key, first, last if last > first else first + (end - start), label=component.label)
 
     def _span(self, component: ComponentTimes) -> tuple[datetime, datetime]:
         """Start and end of a component as wall-clock of the series."""

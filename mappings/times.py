@@ -9,11 +9,13 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from connectors.errors import BadItem
 from connectors.records import (
+    BusyStatus,
     CalendarEvent,
     EventComponent,
     EventStatus,
@@ -23,19 +25,41 @@ from connectors.records import (
 )
 from mappings.rules import SYSTEM, basic_form, format_rule, parse_rule
 
-_VERSION = 1
+_VERSION = 2
+
+
+class Availability(StrEnum):
+    """What an event says of its owner's time, of TRANSP, STATUS, the owner's answer and Outlook's own status."""
+
+    BUSY = "busy"
+    TENTATIVE = "tentative"
+    OUT_OF_OFFICE = "out_of_office"
+    ELSEWHERE = "elsewhere"
+    FREE = "free"
+    CANCELLED = "cancelled"  # or declined by the owner: no rule makes it busy
 
 
 @dataclass(frozen=True, slots=True)
 class ComponentTimes:
-    """One VEVENT without its texts. `start`, `end` (exclusive) and `recurrence_id` as in `EventComponent`."""
+    """One VEVENT without its texts. `start`, `end` (exclusive) and `recurrence_id` as in `EventComponent`.
+
+    `matches`: ids of the rules' categories and title patterns that it matched when it was read.
+    `label`: what its blocks are called, "" masked; given by the rules (`busy_rules.decide`), never kept.
+    """
 
     start: EventTime
     end: EventTime
     recurrence: Recurrence = field(default_factory=Recurrence)
     recurrence_id: EventTime | None = None
     this_and_future: bool = False
-    busy: bool = True
+    availability: Availability = Availability.BUSY
+    matches: frozenset[str] = frozenset()
+    label: str = ""
+
+    @property
+    def busy(self) -> bool:
+        """Whether its time is taken, where no rule says otherwise."""
+        return self.availability not in (Availability.FREE, Availability.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +69,35 @@ class EventTimes:
     components: tuple[ComponentTimes, ...]
 
 
-def times_of(event: CalendarEvent) -> EventTimes:
+def _no_matches(_: EventComponent) -> frozenset[str]:
+    return frozenset()
+
+
+def times_of(event: CalendarEvent, matches_of: Callable[[EventComponent], frozenset[str]] = _no_matches) -> EventTimes:
     """Reduce an event to its times. Raises `BadItem` when a time or a rule has no clear meaning.
 
-    Busy is what is OPAQUE, not CANCELLED and not declined. TENTATIVE is busy: a slot given away to a family while
-    a meeting may still be confirmed is worse than one withheld.
+    `matches_of`: which categories and title patterns of the rules a component matches (`busy_rules.Patterns`).
     """
-    return EventTimes(tuple(_component_times(component) for component in event.components))
+    return EventTimes(tuple(_component_times(component, matches_of(component)) for component in event.components))
 
 
-def _component_times(component: EventComponent) -> ComponentTimes:
+def _availability(component: EventComponent) -> Availability:
+    """Free before tentative before the finer kinds of busy: what is shown as free is free whatever its kind."""
+    if component.status is EventStatus.CANCELLED or component.declined:
+        return Availability.CANCELLED
+    if component.transparency is Transparency.TRANSPARENT:
+        return Availability.FREE
+    if component.status is EventStatus.TENTATIVE:
+        return Availability.TENTATIVE
+    match component.busy_status:
+        case BusyStatus.OUT_OF_OFFICE:
+            return Availability.OUT_OF_OFFICE
+        case BusyStatus.ELSEWHERE:
+            return Availability.ELSEWHERE
+    return Availability.BUSY
+
+
+def _component_times(component: EventComponent, matches: frozenset[str]) -> ComponentTimes:
     recurrence = component.recurrence
     return ComponentTimes(
         start=canonical_time(component.start),
@@ -67,9 +110,8 @@ def _component_times(component: EventComponent) -> ComponentTimes:
         ),
         recurrence_id=None if component.recurrence_id is None else canonical_time(component.recurrence_id),
         this_and_future=component.this_and_future,
-        busy=component.transparency is Transparency.OPAQUE
-        and component.status is not EventStatus.CANCELLED
-        and not component.declined,
+        availability=_availability(component),
+        matches=matches,
     )
 
 
@@ -120,7 +162,8 @@ def dump_times(times: EventTimes) -> str:
                 "excluded": [time_text(time) for time in component.recurrence.excluded],
                 "of": None if component.recurrence_id is None else time_text(component.recurrence_id),
                 "future": component.this_and_future,
-                "free": not component.busy,
+                "is": "" if component.availability is Availability.BUSY else component.availability.value,
+                "matches": sorted(component.matches),
             }.items()
             if value
         }
@@ -158,5 +201,6 @@ def _load_component(stored: Mapping[str, Any]) -> ComponentTimes:
         ),
         recurrence_id=_time_of(stored["of"]) if "of" in stored else None,
         this_and_future=stored.get("future", False),
-        busy=not stored.get("free", False),
+        availability=Availability(stored.get("is", Availability.BUSY)),
+        matches=frozenset(stored.get("matches", ())),
     )

@@ -9,12 +9,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.records import UsagerFields
+from connectors.records import UsagerField
+from gateway.rules.book import RuleSubject
+from gateway.rules.values import AgentRules
 from gateway.settings import Settings, load
 from gateway.settings_problems import SettingsError, keys_of
-from gateway.sync.values import Rules
-from mappings.rdv_event import RdvLabels
+from mappings.busy_rules import BusyRules
+from mappings.rdv_event import Cancelled, CopyRules
 
+ANYBODY = RuleSubject(1)
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "config" / "rdv-gateway.example.toml"
 DOCUMENT = ROOT / "docs" / "configuration.md"
@@ -49,22 +52,24 @@ def test_the_smallest_file_has_defaults_for_the_rest(tmp_path):
     settings = load(written(tmp_path, SMALLEST))
     assert settings.gateway.database == tmp_path / "rdv-gateway.sqlite3"
     assert settings.gateway.keys == tmp_path / "rdv-gateway.keys"
-    assert settings.rules.to_rules() == Rules()
-    assert settings.labels.to_labels() == RdvLabels()
-    assert settings.rdv_solidarites.chosen_usager_fields == UsagerFields()
+    book = settings.rules.to_book()
+    assert (book.for_agent(ANYBODY), book.for_calendar(ANYBODY, "zimbra:/a/")) == (AgentRules(), BusyRules())
+    assert book.usager_fields == frozenset()
     assert settings.rdv_solidarites.time_zone == ZoneInfo("Europe/Paris")
 
 
 def test_every_choice_reaches_its_value(tmp_path):
     """A file that sets what can be set gives exactly that."""
-    more = 'usager_fields = ["name"]\n[rdv_solidarites.organisation_zones]\n12 = "Indian/Reunion"\n[[accounts]]'
+    more = '[rdv_solidarites.organisation_zones]\n12 = "Indian/Reunion"\n[[accounts]]'
     text = SMALLEST.replace("[[accounts]]", more)
-    text += '[rules]\nhorizon_days = 7\ncancelled = "remove"\nbackfill_from = 2026-03-01\n[labels]\nlevel = "motif"\n'
+    text += "[rules]\nhorizon_days = 7\nbackfill_from = 2026-03-01\n"
+    text += '[rules.copies]\ncancelled = "remove"\nusager_fields = ["last_name"]\n'
     settings = load(written(tmp_path, text))
-    assert settings.rules.to_rules() == Rules(horizon_days=7, cancelled="remove")
+    book = settings.rules.to_book()
+    assert book.for_agent(ANYBODY) == AgentRules(horizon_days=7)
+    (section,) = book.sections
+    assert section.copies == {"cancelled": Cancelled.REMOVE, "usager_fields": frozenset({UsagerField.LAST_NAME})}
     assert settings.rules.backfill_from == date(2026, 3, 1)
-    assert settings.labels.to_labels().level == "motif"
-    assert settings.rdv_solidarites.chosen_usager_fields == UsagerFields(name=True)
     assert settings.rdv_solidarites.organisation_zones == {12: ZoneInfo("Indian/Reunion")}
 
 
@@ -79,7 +84,7 @@ FAULTS = {
         "[rdv_sol",
         "[rules]\nhorizon_days = 0\n[rdv_sol",
     ),
-    "rules.cancelled: expected 'mark' or 'remove'": ("[rdv_sol", "[rules]\ncancelled = 'hide'\n[rdv_sol"),
+    "rules.copies.cancelled: expected 'mark' or 'remove'": ("[rdv_sol", "[rules.copies]\ncancelled = 'hide'\n[rdv_sol"),
     "accounts[zimbra]: username is missing, or credentials_file": ('username = "gateway"\n', ""),
     "accounts[zimbra].url: http:// is accepted for this machine only (localhost); expected https://": (
         "https://agenda",
@@ -215,8 +220,15 @@ def test_an_unknown_account_is_named_with_the_nearest(tmp_path):
 def test_rules_and_labels_cover_the_values_they_make():
     """A choice added to the code is a choice that the file can make."""
     keys = set(keys_of(Settings))
-    assert {f"rules.{each.name}" for each in fields(Rules)} < keys
-    assert {f"labels.{each.name}" for each in fields(RdvLabels) if each.name != "translate"} <= keys
+    assert {f"rules.{each.name}" for each in fields(AgentRules)} < keys
+    assert {f"rules.blocks.{each.name}" for each in fields(BusyRules)} <= {key.removesuffix(".*") for key in keys}
+    assert {f"rules.copies.{each.name}" for each in fields(CopyRules) if each.name != "translate"} <= keys
+
+
+def documented_keys() -> set[str]:
+    """Those of `[[rules.for]]` are explained once, where they hold for everybody."""
+    keys = set(keys_of(Settings))
+    return {key for key in keys if not (key.startswith("rules.for.") and key.replace(".for.", ".") in keys)}
 
 
 class TestDocuments:
@@ -236,13 +248,13 @@ class TestDocuments:
                 section = header[1]
             elif key := re.match(r"([a-z_]+|\d+|\"[^\"]+\") = \S", bare):
                 named.add(f"{section}.{key[1] if key[1][0].isalpha() else '*'}")
-        assert named == set(keys_of(Settings))
+        assert named == documented_keys()
 
     def test_values_commented_out_in_the_example_are_the_defaults(self):
         """Taking the comment sign away changes nothing, but for keys that are one of several ways."""
         text = EXAMPLE.read_text(encoding="utf-8")
-        keys = ("client_id", "redirect_uri", "home", "backfill_from", "read_timeout", "agent", "login")
-        ways = (*keys, "_env", "_file", "proxy", "allowed_", "[", "12 ")
+        keys = ("client_id", "redirect_uri", "home", "backfill_from", "read_timeout", "agent", "login", "reminder_minutes")
+        ways = (*keys, "_env", "_file", "proxy", "allowed_", "[", "12 ", "organisation", "service", "motif ", "calendar ")
         plain = "\n".join(
             line.removeprefix("# ")
             if re.match(r"# [a-z_]+ = ", line) and not any(way in line.split("=")[0] for way in ways)
@@ -259,4 +271,4 @@ class TestDocuments:
         for line in DOCUMENT.read_text(encoding="utf-8").splitlines():
             if line.startswith("| `"):
                 named |= set(re.findall(r"`([a-z_]+\.[a-z_.*]+)`", line.split("|")[1]))
-        assert named == set(keys_of(Settings))
+        assert named == documented_keys()

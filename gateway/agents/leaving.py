@@ -205,14 +205,13 @@ class Leaving:
         settings, keys = engine_settings(application.settings), application.keys
         context = PlanContext(
             now=self._started,
-            rules=settings.rules,
-            labels=settings.labels,
+            rulebook=settings.rulebook,
             identity=Identity(keys.identity_key, keys.instance_id),
             digest_key=keys.digest_key,
             default_zone=settings.default_zone,
             organisation_zones=settings.organisation_zones,
         )
-        horizon = timedelta(days=settings.rules.horizon_days)
+        horizon = timedelta(days=settings.rulebook.longest_horizon_days)
         observer = CalendarObserver(self._store, application.clock, keys.digest_key, horizon)
         return Recorder(self._store, application.accounts, observer, context, application.clock, self._run_id)
 

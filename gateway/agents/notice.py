@@ -63,10 +63,10 @@ def _short(calendar: str) -> str:
 
 
 def _seen(settings: Settings, translate: Translate) -> list[str]:
-    labels = settings.labels
+    labels = settings.rules.copies
     lines = [translate(texts.SEEN_BLOCKS).format(tag=ABSENCE_TAG)]
-    if labels.level == "motif":
-        fields = [translate(texts.FIELDS[name]) for name in sorted(settings.rdv_solidarites.usager_fields)]
+    if labels.label == "motif":
+        fields = [translate(texts.FIELDS[name]) for name in sorted(labels.usager_fields)]
         if labels.show_place:
             fields.append(translate(texts.FIELDS["place"]))
         if fields:

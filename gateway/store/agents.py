@@ -44,6 +44,8 @@ def put_agent(connection: Connection, agent: LinkedAgent) -> None:
         "state": agent.state,
         "first_run_approved": agent.first_run_approved,
         "wave": agent.wave,
+        "organisation_id": agent.organisation_id,
+        "service_id": agent.service_id,
     }
     upsert(connection, linked_agent, [row])
     connection.execute(delete(linked_agent_source).where(linked_agent_source.c.agent_id == agent.agent_id))
@@ -63,8 +65,8 @@ def change_agent(connection: Connection, agent_id: int, **changes: object) -> bo
 def matched_agents(connection: Connection) -> tuple[MatchedAgent, ...]:
     rows = connection.execute(select(matched_agent).order_by(matched_agent.c.agent_id))
     return tuple(
-        MatchedAgent(agent_id, account, tuple(json.loads(sources)), target, ZoneInfo(zone) if zone else None, wave)
-        for agent_id, account, sources, target, zone, wave in rows
+        MatchedAgent(agent_id, account, tuple(json.loads(sources)), target, ZoneInfo(zone) if zone else None, *rest)
+        for agent_id, account, sources, target, zone, *rest in rows
     )
 
 
@@ -76,6 +78,8 @@ def put_matched(connection: Connection, matched: MatchedAgent) -> None:
         "target": matched.target,
         "zone": matched.zone.key if matched.zone else "",
         "wave": matched.wave,
+        "organisation_id": matched.organisation_id,
+        "service_id": matched.service_id,
     }
     upsert(connection, matched_agent, [row])
 
@@ -103,6 +107,10 @@ def _read(connection: Connection, query: Select[Any], sources: Select[Any]) -> t
             state=AgentState(state),
             first_run_approved=approved,
             wave=wave,
+            organisation_id=organisation_id,
+            service_id=service_id,
         )
-        for agent_id, zone, account, calendar, state, approved, wave in connection.execute(query)
+        for agent_id, zone, account, calendar, state, approved, wave, organisation_id, service_id in connection.execute(
+            query
+        )
     )

@@ -33,8 +33,8 @@ def copies(connection: Connection, agent_id: int) -> tuple[AgreedCopy, ...]:
 
 def blocks(connection: Connection, agent_id: int) -> tuple[PoolBlock, ...]:
     return tuple(
-        PoolBlock(id_, agent, start, end, load_provenance(provenance), BlockOrigin(origin), approved)
-        for id_, agent, start, end, provenance, origin, approved in _of_agent(connection, pool_block, agent_id)
+        PoolBlock(id_, agent, start, end, load_provenance(provenance), BlockOrigin(origin), *rest)
+        for id_, agent, start, end, provenance, origin, *rest in _of_agent(connection, pool_block, agent_id)
     )
 
 
@@ -98,6 +98,7 @@ def put_copy(connection: Connection, copy: AgreedCopy) -> None:
         "ends_at": copy.ends_at,
         "put_back_on": copy.put_back_on,
         "put_back_count": copy.put_back_count,
+        "written_at": copy.written_at,
     }
     upsert(connection, agreed_copy, [row])
 
@@ -116,6 +117,7 @@ def put_block(connection: Connection, block: PoolBlock) -> None:
         "provenance": dump_provenance(block.provenance),
         "origin": block.origin.value,
         "approved": block.approved,
+        "label": block.label,
     }
     upsert(connection, pool_block, [row])
 

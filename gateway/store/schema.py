@@ -27,7 +27,7 @@ from sqlalchemy import (
 from gateway.store.columns import AnyText, Identifier, Instant, WallClock
 from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -80,6 +80,8 @@ linked_agent = Table(
     Column("state", AnyText, nullable=False),
     Column("first_run_approved", Boolean, nullable=False),
     Column("wave", Integer),
+    Column("organisation_id", Identifier),  # home: whose rules hold
+    Column("service_id", Identifier),
     _one_of("state", AgentState),
 )
 
@@ -103,6 +105,8 @@ matched_agent = Table(
     Column("target", AnyText, nullable=False),  # "": the account's only calendar
     Column("zone", AnyText, nullable=False),  # "": that of the agent's organisations
     Column("wave", Integer),
+    Column("organisation_id", Identifier),
+    Column("service_id", Identifier),
 )
 
 # --- observed ------------------------------------------------------------------------------------------------
@@ -116,6 +120,7 @@ calendar_state = Table(
     Column("cursor", AnyText),
     Column("mark", AnyText, nullable=False),
     Column("read_at", Instant, nullable=False),
+    Column("patterns", AnyText, nullable=False, server_default=""),  # digest of those that it was read with
     UniqueConstraint("account", "calendar"),
 )
 
@@ -218,6 +223,7 @@ agreed_copy = Table(
     Column("ends_at", Instant, nullable=False),
     Column("put_back_on", Date),
     Column("put_back_count", Integer, nullable=False),
+    Column("written_at", Instant),
     PrimaryKeyConstraint("rdv_id", "agent_id"),
     UniqueConstraint("account", "calendar", "href"),
     Index(None, "agent_id"),
@@ -233,6 +239,7 @@ pool_block = Table(
     Column("provenance", AnyText, nullable=False),  # JSON, sorted
     Column("origin", AnyText, nullable=False),
     Column("approved", Boolean, nullable=False),
+    Column("label", AnyText, nullable=False, server_default=""),
     _one_of("origin", BlockOrigin),
     Index(None, "agent_id"),
 )
@@ -316,6 +323,25 @@ hold = Table(
     _one_of("side", Side),
     _one_of("action", Action),
     _one_of("kind", ObjectKind),
+)
+
+conflict = Table(
+    "conflict",
+    metadata,
+    _agent(),
+    Column("digest", AnyText, nullable=False),
+    Column("run_id", AnyText, nullable=False),  # that found it
+    Column("since", Instant, nullable=False),
+    Column("kind", AnyText, nullable=False),
+    Column("reason", AnyText, nullable=False),
+    Column("rdv_id", Identifier),
+    Column("absence_id", Identifier),
+    _text("href"),
+    Column("starts_at", WallClock),
+    Column("ends_at", WallClock),
+    Column("tell", AnyText, nullable=False),  # JSON: whom the rules name
+    Column("told_at", Instant),
+    PrimaryKeyConstraint("agent_id", "digest"),
 )
 
 approval = Table(

@@ -32,7 +32,6 @@ from gateway.sync.values import (
     Operation,
     Plan,
     Problem,
-    Rules,
     Side,
 )
 
@@ -160,7 +159,7 @@ class AgentRunner:
             state=agent.state,
             totals=totals_of(view),
             approvals=self.store.approvals(agent.agent_id),
-            rules=self.context.rules,
+            rules=self.context.rules(agent),
         )
 
     def _end_first_run(self, agent: LinkedAgent, guarded: Guarded) -> None:
@@ -171,7 +170,7 @@ class AgentRunner:
         if agent.state is not AgentState.FIRST_RUN or not agent.first_run_approved:
             return
         outside = sum(held.reason is HoldReason.FIRST_RUN for held in guarded.held)
-        rules: Rules = self.context.rules
+        rules = self.context.rules(agent)
         if outside > rules.many_count and outside > rules.many_share * (outside + len(guarded.allowed)):
             return
         with self.store.transaction() as tx:
@@ -205,7 +204,7 @@ class AgentRunner:
         with self.store.transaction() as tx:
             tx.replace_holds(agent.agent_id, guarded.held, run_id=self.run_id, at=now)
             if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved:
-                horizon = self.context.rules.horizon_days
+                horizon = self.context.rules(agent).horizon_days
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))
             tx.save_agent_result(report, run_id=self.run_id, at=now, complete=complete and not problems)
         return report

@@ -14,6 +14,7 @@ import structlog
 
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.keys import Keyring
+from gateway.rules.book import RuleBook
 from gateway.store.store import Store
 from gateway.sync.agent_run import AgentRunner, Unfinished
 from gateway.sync.ceiling import RDV_SOLIDARITES, Ceiling, even_share, nearest_first, writes_by_remote
@@ -21,9 +22,8 @@ from gateway.sync.fleet import Fleet, Steps
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
 from gateway.sync.planning import PlanContext
-from gateway.sync.values import AgentReport, AgentState, LinkedAgent, Rules, RunReport
+from gateway.sync.values import AgentReport, AgentState, LinkedAgent, RunReport
 from mappings.identity import Identity
-from mappings.rdv_event import RdvLabels
 
 _LOG = structlog.get_logger(__name__)
 
@@ -32,8 +32,7 @@ _LOG = structlog.get_logger(__name__)
 class EngineSettings:
     """The département's choices. `backfill_from`: first day of RDVs to copy, None = 1 January of this year."""
 
-    rules: Rules
-    labels: RdvLabels
+    rulebook: RuleBook
     default_zone: ZoneInfo
     organisation_zones: Mapping[int, ZoneInfo] = field(default_factory=dict)
     backfill_from: date | None = None
@@ -68,7 +67,9 @@ class Engine:
         self._clock = clock
         self._new_id = new_id
         self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
-        self._calendars = CalendarObserver(store, clock, keys.digest_key, timedelta(days=settings.rules.horizon_days))
+        self._calendars = CalendarObserver(
+            store, clock, keys.digest_key, timedelta(days=settings.rulebook.longest_horizon_days)
+        )
 
     def run(
         self,
@@ -158,8 +159,7 @@ class Engine:
     def _context(self, now: datetime) -> PlanContext:
         return PlanContext(
             now=now,
-            rules=self._settings.rules,
-            labels=self._settings.labels,
+            rulebook=self._settings.rulebook,
             identity=Identity(self._keys.identity_key, self._keys.instance_id),
             digest_key=self._keys.digest_key,
             default_zone=self._settings.default_zone,
@@ -168,7 +168,7 @@ class Engine:
 
     def _reader(self, run_id: str) -> RdvSolidaritesObserver:
         settings = ReadingSettings(
-            horizon_days=self._settings.rules.horizon_days,
+            horizon_days=self._settings.rulebook.longest_horizon_days,
             backfill_from=self._settings.backfill_from,
             far_interval=self._settings.far_interval,
         )

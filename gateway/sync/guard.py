@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from gateway.rules.values import AgentRules
 from gateway.sync.values import (
     Action,
     AgentState,
@@ -25,7 +26,6 @@ from gateway.sync.values import (
     Operation,
     OperationClass,
     Plan,
-    Rules,
 )
 
 _REMOVALS = (OperationClass.UNCOVER, OperationClass.UNCOPY)
@@ -38,7 +38,7 @@ class GuardContext:
     state: AgentState
     totals: Mapping[OperationClass, int]
     approvals: frozenset[str]
-    rules: Rules
+    rules: AgentRules
 
 
 def totals_of(view: AgentView) -> dict[OperationClass, int]:

@@ -16,6 +16,7 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from connectors.records import Absence, EventDraft, Rdv
+from gateway.rules.book import RuleSubject
 from mappings.blocks import Provenance
 from mappings.times import EventTimes
 
@@ -86,6 +87,13 @@ class LinkedAgent:
     state: AgentState
     first_run_approved: bool = False
     wave: int | None = None  # the group of agents to go live with
+    organisation_id: int | None = None  # the home organisation, whose rules hold; None: no organisation's
+    service_id: int | None = None
+
+    @property
+    def subject(self) -> RuleSubject:
+        """The agent as rules see them."""
+        return RuleSubject(self.agent_id, self.organisation_id, self.service_id)
 
     @property
     def calendars(self) -> tuple[CalendarRef, ...]:
@@ -107,6 +115,8 @@ class MatchedAgent:
     target: str = ""
     zone: ZoneInfo | None = None
     wave: int | None = None
+    organisation_id: int | None = None
+    service_id: int | None = None
 
 
 # --- observed ------------------------------------------------------------------------------------------------
@@ -172,6 +182,7 @@ class AgreedCopy:
     ends_at: datetime  # instant; after it the copy is history and stays
     put_back_on: date | None = None
     put_back_count: int = 0
+    written_at: datetime | None = None  # instant of our last write; None: not known
 
 
 class BlockOrigin(StrEnum):
@@ -192,6 +203,7 @@ class PoolBlock:
     provenance: frozenset[Provenance]
     origin: BlockOrigin
     approved: bool = True  # False: found, and no approval lists it yet
+    label: str = ""  # what it is called beside the tag; "": masked
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,19 +355,6 @@ class SetAside:
     agent_id: int
     href: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The département's choices that a plan needs."""
-
-    horizon_days: int = 56
-    merge_blocks: bool = True
-    cancelled: str = "mark"  # or "remove"
-    put_backs_per_day: int = 2
-    many_count: int = 5
-    many_share: float = 0.2
-    near_twin_minutes: int = 15
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,6 @@ from gateway.sync.approval import approve
 from gateway.sync.ceiling import Ceiling, even_share
 from gateway.sync.engine import Engine, EngineSettings
 from gateway.sync.values import Action, AgentState, RunReport
-from mappings.rdv_event import RdvLabels
 from tests.campaigns.agendas import MOST_OCCURRENCES, ORGANISATION, RDVS, SERIES_OCCURRENCES, calendar_of, fill
 from tests.campaigns.judge import AGENDAS, RDV_SOLIDARITES, Judge, remote_of
 from tests.simulation.calendar_model import CalendarServer, ModelAccount, Style
@@ -125,7 +124,7 @@ class Departement:
         upgrade(place)
         database = open_database(place, keys, synchronous="OFF")
         store = Store(database)
-        settings = EngineSettings(self.settings.rules.to_rules(), RdvLabels(), PARIS, ceiling=ceiling)
+        settings = EngineSettings(self.settings.rules.to_book(), PARIS, ceiling=ceiling)
         engine = Engine(
             store=store,
             rdv_solidarites=self.client,

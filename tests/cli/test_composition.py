@@ -7,6 +7,7 @@ import pytest
 from gateway.cli.enroll import Wish, enroll
 from gateway.clock import SystemClock
 from gateway.composition import engine_settings, opened, opened_store, stored_token
+from gateway.rules.book import RuleSubject
 from gateway.sandbox.accounts import CLIENT_ID, CLIENT_SECRET
 from gateway.settings import load
 from gateway.settings_problems import SettingsError
@@ -32,9 +33,11 @@ def test_what_the_configuration_says_reaches_the_engine(deployment):
     text = text.replace(
         "requests_per_second", 'time_zone = "Indian/Reunion"\nfar_reading_hours = 2.0\nrequests_per_second'
     )
-    config.write_text(text + "\n[rules]\nhorizon_days = 9\n[labels]\nneutral_title = 'Rendez-vous'\n")
+    config.write_text(text + "\n[rules]\nhorizon_days = 9\n[rules.copies]\nneutral_title = 'Rendez-vous'\n")
     made = engine_settings(load(config))
-    assert (made.rules.horizon_days, made.labels.neutral_title) == (9, "Rendez-vous")
+    book = made.rulebook
+    assert (book.for_agent(RuleSubject(1)).horizon_days, book.longest_horizon_days) == (9, 9)
+    assert [section.copies for section in book.sections] == [{"neutral_title": "Rendez-vous"}]
     assert (made.default_zone.key, made.far_interval.total_seconds(), made.threads_per_host) == (
         "Indian/Reunion",
         7200,

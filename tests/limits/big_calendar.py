@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 
 from connectors.caldav import CalDavAccount, CalDavSettings
 from gateway.keys import create_key_file, load_keys
+from gateway.rules.book import RuleBook
 from gateway.store.database import open_database, upgrade
 from gateway.store.store import Store
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.planning import PlanContext, make_plan
-from gateway.sync.values import AgentState, CalendarRef, LinkedAgent, Rules
+from gateway.sync.values import AgentState, CalendarRef, LinkedAgent
 from mappings.identity import Identity
-from mappings.rdv_event import RdvLabels
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
@@ -59,8 +59,7 @@ def main(url: str, home: str, calendar: str, folder: str) -> None:
         CalendarObserver(store, _Clock(), keys.digest_key, timedelta(days=56)).read(account, ref, mark)
         context = PlanContext(
             now=NOW,
-            rules=Rules(),
-            labels=RdvLabels(),
+            rulebook=RuleBook(),
             identity=Identity(keys.identity_key, keys.instance_id),
             digest_key=keys.digest_key,
             default_zone=ZoneInfo("Europe/Paris"),

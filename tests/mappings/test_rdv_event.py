@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from connectors.errors import BadItem
 from connectors.records import Classification, EventDraft, EventStatus, Participation, Rdv, RdvStatus, Transparency
-from mappings.rdv_event import LabelLevel, RdvLabels, rdv_draft, rdv_zone
+from mappings.rdv_event import CopyRules, LabelLevel, rdv_draft, rdv_zone
 from tests.mappings.ical_rows import PARIS, ZONES
 from tests.mappings.samples import IDENTITY, URL, rdv
 
-MOTIF = RdvLabels(level=LabelLevel.MOTIF, show_place=True)
+MOTIF = CopyRules(label=LabelLevel.MOTIF, motifs=None, show_place=True)
 SECRETS = ("RSA", "Orientation", "Atelier", "MDS", "Gare", "violences", "MARTIN", "Zoé")
 
 
-def draft(record: Rdv, labels: RdvLabels | None = None, zone: ZoneInfo = PARIS) -> EventDraft:
-    return rdv_draft(record, 12, zone, labels or RdvLabels(), IDENTITY)
+def draft(record: Rdv, labels: CopyRules | None = None, zone: ZoneInfo = PARIS) -> EventDraft:
+    return rdv_draft(record, 12, zone, labels or CopyRules(), IDENTITY)
 
 
 def texts_of(event: EventDraft) -> str:
@@ -38,7 +38,7 @@ def test_neutral_says_nothing_of_why_nor_of_whom(
     collectif: bool, status: str, location_type: str, level: str, show_place: bool
 ) -> None:
     """Whatever is in the record, and for a level that we do not know too."""
-    labels = RdvLabels(level=level, show_place=show_place)  # type: ignore[arg-type]
+    labels = CopyRules(label=level, motifs=None, show_place=show_place)  # type: ignore[arg-type]
     record = rdv(collectif=collectif, status=status, location_type=location_type, users_count=3)
     made = draft(record, labels)
     assert not [secret for secret in SECRETS if secret in texts_of(made)]
@@ -113,7 +113,9 @@ def test_title_at_level_motif(changes: dict[str, object], title: str) -> None:
     ],
 )
 def test_place_at_level_motif(changes: dict[str, object], show_place: bool, place: str) -> None:
-    assert draft(rdv(**changes), RdvLabels(level=LabelLevel.MOTIF, show_place=show_place)).location == place
+    assert (
+        draft(rdv(**changes), CopyRules(label=LabelLevel.MOTIF, motifs=None, show_place=show_place)).location == place
+    )
 
 
 def test_names_of_a_collective_rdv_are_in_the_description() -> None:
@@ -127,7 +129,7 @@ def test_chosen_context_is_in_the_description() -> None:
 
 
 def test_link_can_be_left_out() -> None:
-    made = draft(rdv(), RdvLabels(show_link=False))
+    made = draft(rdv(), CopyRules(show_link=False))
     assert "http" not in texts_of(made)
 
 
@@ -171,7 +173,7 @@ def test_rdv_without_length_is_set_aside() -> None:
 
 
 def test_every_text_can_be_translated() -> None:
-    labels = RdvLabels(translate=lambda message: message.upper(), neutral_title="")
+    labels = CopyRules(translate=lambda message: message.upper(), neutral_title="")
     made = draft(rdv(status="revoked", url=""), labels)
     assert (made.summary, made.location) == ("[ANNULÉ] RDV", "SUR PLACE")
     assert made.description == made.description.upper()

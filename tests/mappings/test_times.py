@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import BadItem
 from connectors.records import CalendarEvent, EventComponent, EventStatus, EventTime, Recurrence, Transparency
-from mappings.times import ComponentTimes, EventTimes, canonical_time, dump_times, load_times, times_of
+from mappings.times import Availability, ComponentTimes, EventTimes, canonical_time, dump_times, load_times, times_of
 from tests.mappings.ical_rows import PARIS, ZONES
 
 WHEN = datetime(2026, 3, 2, 9, tzinfo=PARIS)
@@ -39,7 +39,7 @@ def test_dump_reads_like_this() -> None:
     recurrence = Recurrence(("byday=mo;freq=weekly;",), (date(2026, 3, 5),), (), (datetime(2026, 3, 9, 8, tzinfo=UTC),))
     assert dump_times(times_of(single(recurrence=recurrence, transparency=Transparency.TRANSPARENT))) == (
         '{"components":[{"dates":["20260305"],"end":"20260302T100000 Europe/Paris","excluded":["20260309T080000Z"],'
-        '"free":true,"rules":["FREQ=WEEKLY;BYDAY=MO"],"start":"20260302T090000 Europe/Paris"}],"v":1}'
+        '"is":"free","rules":["FREQ=WEEKLY;BYDAY=MO"],"start":"20260302T090000 Europe/Paris"}],"v":2}'
     )
 
 
@@ -95,7 +95,8 @@ components = st.builds(
     ),
     st.none() | event_times,
     st.booleans(),
-    st.booleans(),
+    st.sampled_from(Availability),
+    st.frozensets(st.text(max_size=3), max_size=2),
 )
 
 
@@ -117,7 +118,7 @@ def test_load_gives_back_what_was_dumped(times: EventTimes) -> None:
     assert dump_times(loaded) == text
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v":2,"components":[]}', '{"v":1,"components":[{}]}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"v":3,"components":[]}', '{"v":1,"components":[{}]}'])
 def test_load_refuses_anything_else(text: str) -> None:
     with pytest.raises(ValueError, match="not event times"):
         load_times(text)

@@ -76,9 +76,8 @@ class Departement:
         self.rdv_solidarites_url = sandbox.url
         self.people: list[Person] = []
         self.rules: dict[str, Any] = {}
-        self.labels: dict[str, Any] = {}
+        self.copies: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
-        self.usager_fields: tuple[str, ...] = ()
         self.read_timeout = 20.0  # seconds after which an answer is given up, on both sides
         self._logins = logins
         self._stack = ExitStack()
@@ -268,11 +267,9 @@ class Departement:
                 "requests_per_second": 1000.0,
                 "read_timeout": self.read_timeout,
                 "organisation_zones": {3: REUNION.key},
-                "usager_fields": list(self.usager_fields),
             },
             "accounts": [self._account(person) for person in self.people],
-            "rules": self.rules,
-            "labels": self.labels,
+            "rules": self.rules | {"copies": self.copies},
             "limits": self.limits,
         }
 

@@ -115,7 +115,7 @@ def test_what_an_event_says_is_in_no_request_no_state_no_database_and_no_log(
 def test_a_usager_who_was_not_chosen_is_in_no_calendar_no_database_and_no_log(
     departement: Departement, agent: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    departement.labels = {"level": "motif", "show_place": True}
+    departement.copies = {"label": "motif", "motifs": "all", "show_place": True}
     departement.stop()
     _eventful(departement, agent)
     departement.rdv(departement.at(5, 15), agent, context="situation difficile")
@@ -132,8 +132,7 @@ def test_a_usager_who_was_not_chosen_is_in_no_calendar_no_database_and_no_log(
 def test_a_usager_who_was_chosen_is_in_the_calendar_and_in_clear_nowhere_else(
     departement: Departement, agent: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    departement.labels = {"level": "motif"}
-    departement.usager_fields = ("name",)
+    departement.copies = {"label": "motif", "motifs": "all", "usager_fields": ["first_name", "last_name"]}
     departement.stop()
     departement.rdv(departement.at(1, 9), agent)
     report = departement.settled()[0]

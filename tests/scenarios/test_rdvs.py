@@ -75,7 +75,7 @@ def test_an_rdv_of_two_agents_is_copied_once_to_each_and_follows_in_both(departe
 
 
 def test_a_collective_rdv_is_one_event_however_many_join_it(departement: Departement, agent: Person) -> None:
-    departement.labels = {"level": "motif"}
+    departement.copies = {"label": "motif", "motifs": "all"}
     departement.stop()
     rdv = departement.workshop(departement.at(1, 14), agent)
     departement.settled()

@@ -21,6 +21,7 @@ from zoneinfo import ZoneInfo
 from connectors.icalendar_text import parse_event
 from connectors.records import AbsenceDraft
 from gateway.keys import Keyring, create_key_file, load_keys
+from gateway.rules.book import RuleBook
 from gateway.store.database import open_database, upgrade
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
@@ -33,11 +34,10 @@ from gateway.sync.values import (
     JournalEntry,
     LinkedAgent,
     ObjectKind,
-    Rules,
     RunReport,
 )
 from mappings.identity import ABSENCE_TAG, NAMESPACE, Identity
-from mappings.rdv_event import RdvLabels
+from mappings.rdv_event import Cancelled
 from tests.simulation.calendar_model import CalendarServer, Item, ModelAccount, Style, keeps_alarm
 from tests.simulation.intervals import Interval
 from tests.simulation.meetings import PRIVATE_WORD, Occurrence
@@ -167,11 +167,10 @@ class World:
         self.path = self.folder / "gateway.sqlite3"
         self.backup: tuple[Path, Owed, dict[int, Interval], frozenset[int]] | None = None
         shutil.copy(database, self.path)
-        self.rules = Rules(
-            horizon_days=self.chance.choice([14, 28]),
-            cancelled=self.chance.choice(["mark", "mark", "remove"]),
-            many_count=self.chance.choice([2, 5, 5]),
-        )
+        agent = {"horizon_days": self.chance.choice([14, 28])}
+        copies = {"cancelled": self.chance.choice([Cancelled.MARK, Cancelled.MARK, Cancelled.REMOVE])}
+        agent["many_count"] = self.chance.choice([2, 5, 5])
+        self.rulebook = RuleBook.for_everybody(agent=agent, copies=copies)
         self.runs = 0
         self.intruded = False  # somebody acted during the run
         self.source = ModelRdvSolidarites(self.server, self.weather, Random(seed + 2))
@@ -184,8 +183,7 @@ class World:
         self.database = open_database(f"sqlite:///{self.path}", self.keys, synchronous="OFF")
         self.store = KillableStore(self.database, self.weather)
         settings = EngineSettings(
-            rules=self.rules,
-            labels=RdvLabels(),
+            rulebook=self.rulebook,
             default_zone=PARIS,
             organisation_zones={2: REUNION},
             backfill_from=date(2025, 1, 1),

@@ -38,7 +38,7 @@ from gateway.sync.values import (
     Suppression,
 )
 from mappings.blocks import Provenance
-from mappings.times import ComponentTimes, EventTimes, canonical_time
+from mappings.times import Availability, ComponentTimes, EventTimes, canonical_time
 
 AGENT = 7
 PARIS = ZoneInfo("Europe/Paris")
@@ -239,7 +239,13 @@ events = st.builds(
     | st.builds(
         EventTimes,
         st.lists(
-            st.builds(ComponentTimes, _canonical, _canonical, recurrence_id=st.none() | _canonical, busy=st.booleans()),
+            st.builds(
+                ComponentTimes,
+                _canonical,
+                _canonical,
+                recurrence_id=st.none() | _canonical,
+                availability=st.sampled_from(Availability),
+            ),
             max_size=2,
         ).map(tuple),
     ),

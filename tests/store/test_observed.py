@@ -101,7 +101,7 @@ def test_an_event_of_a_calendar_that_was_never_read_is_refused(store: Store) -> 
 def test_an_event_whose_zone_this_machine_no_longer_knows_is_set_aside(store: Store, database: Database) -> None:
     read_calendar(store, MAIN, event("a"), event("b"))
     with database.write() as connection:
-        times = '{"components":[{"end":"20260302T100000 Mars/Base","start":"20260302T090000 Mars/Base"}],"v":1}'
+        times = '{"components":[{"end":"20260302T100000 Mars/Base","start":"20260302T090000 Mars/Base"}],"v":2}'
         connection.execute(update(observed_event).where(observed_event.c.href == event("a").href).values(times=times))
     lost, fine = store.agent_view(AGENT).events
     assert (lost.times, lost.set_aside) == (None, "unknown time zone")

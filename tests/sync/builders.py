@@ -17,6 +17,7 @@ from connectors.records import (
     Recurrence,
     Transparency,
 )
+from gateway.rules.book import RuleBook
 from gateway.sync.planning.context import PlanContext, title_digest
 from gateway.sync.planning.mirrors import mirror_asked
 from gateway.sync.values import (
@@ -29,7 +30,6 @@ from gateway.sync.values import (
     LinkedAgent,
     PoolBlock,
     Presence,
-    Rules,
     SeenAbsence,
     SeenEvent,
     SeenRdv,
@@ -38,7 +38,7 @@ from mappings.absence_event import absence_draft
 from mappings.blocks import Provenance
 from mappings.identity import Identity
 from mappings.owned import notes_digest, owned_digest, owned_of_draft, times_digest
-from mappings.rdv_event import RdvLabels, rdv_draft
+from mappings.rdv_event import CopyRules, rdv_draft
 from mappings.times import times_of
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -50,11 +50,13 @@ NOW = datetime(2026, 6, 1, 6, 0, tzinfo=UTC)  # 08:00 in Paris
 TAG = "Occupé · agenda"
 
 
-def context(**rules: object) -> PlanContext:
+def context(
+    *, copies: dict[str, object] | None = None, blocks: dict[str, object] | None = None, **rules: object
+) -> PlanContext:
+    """`rules`: of agents (`AgentRules`)."""
     return PlanContext(
         now=NOW,
-        rules=Rules(**rules),  # type: ignore[arg-type]
-        labels=RdvLabels(),
+        rulebook=RuleBook.for_everybody(agent=rules, copies=copies, blocks=blocks),
         identity=IDENTITY,
         digest_key=KEY,
         default_zone=PARIS,
@@ -191,7 +193,7 @@ def written(draft: EventDraft) -> SeenEvent:
 def copy_of(source: Rdv) -> tuple[AgreedCopy, SeenEvent]:
     """An agreed copy and the event that it is, both as last written."""
     ctx = context()
-    draft = rdv_draft(source, AGENT, PARIS, ctx.labels, IDENTITY)
+    draft = rdv_draft(source, AGENT, PARIS, CopyRules(), IDENTITY)
     owned = owned_of_draft(draft)
     href = f"/agenda/{draft.uid}.ics"
     agreed = AgreedCopy(

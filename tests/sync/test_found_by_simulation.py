@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gateway.sync.planning import make_plan
 from gateway.sync.values import Action, BlockOrigin, ChangeKind, Presence, SeenRdv
+from mappings.rdv_event import Cancelled
 from tests.sync.builders import absence, block, context, copy_of, event, held, mirror_of, moved, rdv, view
 
 
@@ -24,7 +25,10 @@ def test_the_past_part_of_a_running_event_is_not_blocked_again_at_every_run() ->
 def test_after_a_lost_database_the_copy_of_a_cancelled_rdv_is_found_before_it_is_removed() -> None:
     cancelled = rdv(1, "3 10:00", status="revoked")
     _, copy = copy_of(cancelled)
-    plan = make_plan(view(rdvs=[SeenRdv(cancelled, Presence.PRESENT)], events=[copy]), context(cancelled="remove"))
+    plan = make_plan(
+        view(rdvs=[SeenRdv(cancelled, Presence.PRESENT)], events=[copy]),
+        context(copies={"cancelled": Cancelled.REMOVE}),
+    )
     assert [(each.action, each.rule) for each in plan.operations] == [(Action.PAIR, "own_copy_found_again")]
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.rules.values import AgentRules
 from gateway.sync.guard import GuardContext, guard, totals_of
 from gateway.sync.planning import make_plan
 from gateway.sync.values import (
@@ -17,7 +18,6 @@ from gateway.sync.values import (
     OperationClass,
     Plan,
     Presence,
-    Rules,
     SeenRdv,
 )
 from tests.sync.builders import AGENT, absence, block, context, copy_of, event, held, rdv, view, wall
@@ -28,7 +28,7 @@ def judge(plan: Plan, situation: object = None, **changes: object) -> Guarded:
         state=AgentState.LIVE,
         totals=totals_of(situation) if situation else {},  # type: ignore[arg-type]
         approvals=frozenset(),
-        rules=Rules(),
+        rules=AgentRules(),
     )
     return guard(plan, replace(base, **changes))  # type: ignore[arg-type]
 

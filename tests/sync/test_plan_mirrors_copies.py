@@ -18,6 +18,7 @@ from gateway.sync.values import (
     SeenRdv,
     Side,
 )
+from mappings.rdv_event import Cancelled
 from tests.sync.builders import (
     AGENT,
     NOW,
@@ -248,5 +249,5 @@ def test_a_copy_made_by_the_native_sync_is_no_busy_time_and_is_told() -> None:
 
 def test_cancelled_copies_can_be_removed_instead() -> None:
     situation = view(rdvs=[seen_rdv(status="excused")], copies=[COPY], events=[EVENT])
-    assert steps(situation, cancelled="remove") == [("calendar", "delete", "rdv_cancelled")]
+    assert steps(situation, copies={"cancelled": Cancelled.REMOVE}) == [("calendar", "delete", "rdv_cancelled")]
     assert situation.agent.agent_id == AGENT

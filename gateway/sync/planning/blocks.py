@@ -55,10 +55,11 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     now = context.wall_now(view.agent)
     busy = busy_time(view, events, context)
     before = apply_suppressions(busy, view.suppressions, now).units
-    pool = judge_pool(view, busy.units, _whole(before, context), now)
+    merged = context.rules(view.agent).merge_blocks
+    pool = judge_pool(view, busy.units, _whole(before, merged), now)
     freed = apply_suppressions(busy, (*view.suppressions, *pool.new_suppressions), now)
     units = _distinct(unit for unit in freed.units if unit.end > now)
-    whole = tuple(block for block in _whole(freed.units, context) if block.end > now)
+    whole = tuple(block for block in _whole(freed.units, merged) if block.end > now)
     pairs = _pairs(view, units, whole, now)
     pairing = tuple(_pair_operation(view, block, seen) for block, seen in pairs.found)
     paired = tuple(_as_pool(view, block, seen) for block, seen in pairs.found)
@@ -75,9 +76,9 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     )
 
 
-def _whole(units: tuple[Block, ...], context: PlanContext) -> tuple[Block, ...]:
+def _whole(units: tuple[Block, ...], merged: bool) -> tuple[Block, ...]:
     """Busy occurrences as the blocks that stand for them."""
-    return _distinct(merge(units)) if context.rules.merge_blocks else _distinct(units)
+    return _distinct(merge(units)) if merged else _distinct(units)
 
 
 def _distinct(blocks: Iterable[Block]) -> tuple[Block, ...]:

@@ -64,7 +64,7 @@ def _window(view: AgentView, context: PlanContext) -> tuple[datetime, datetime]:
     running = [block.start for block in view.blocks if block.start < now < block.end]
     start = min([datetime.combine(today, time.min), *running])
     earliest = datetime.combine(today, time.min) - _LOOK_BACK
-    return max(start, earliest), _midnight(today + timedelta(days=context.rules.horizon_days + 1))
+    return max(start, earliest), _midnight(today + timedelta(days=context.rules(view.agent).horizon_days + 1))
 
 
 def _midnight(day: date) -> datetime:

@@ -10,10 +10,11 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from connectors.records import EventDraft
-from gateway.sync.values import LinkedAgent, Rules
+from gateway.rules.book import RuleBook
+from gateway.rules.values import AgentRules
+from gateway.sync.values import LinkedAgent
 from mappings.identity import Identity
 from mappings.owned import notes_digest, owned_digest, owned_of_draft
-from mappings.rdv_event import RdvLabels
 from mappings.wallclock import to_wall
 
 
@@ -22,8 +23,7 @@ class PlanContext:
     """`now` is an instant (UTC); zones of organisations hold for RDVs that do not carry their own."""
 
     now: datetime
-    rules: Rules
-    labels: RdvLabels
+    rulebook: RuleBook
     identity: Identity
     digest_key: bytes = field(repr=False)
     default_zone: ZoneInfo
@@ -32,6 +32,10 @@ class PlanContext:
     def organisation_zone(self, organisation_id: int) -> ZoneInfo:
         """The configured zone of an organisation: the API does not tell it (API facts, 5.5)."""
         return self.organisation_zones.get(organisation_id, self.default_zone)
+
+    def rules(self, agent: LinkedAgent) -> AgentRules:
+        """What the département chose for this agent."""
+        return self.rulebook.for_agent(agent.subject)
 
     def wall_now(self, agent: LinkedAgent) -> datetime:
         """Now, as the agent's wall-clock."""

@@ -24,7 +24,7 @@ from gateway.sync.values import (
     SetAside,
     Side,
 )
-from mappings.rdv_event import rdv_draft, rdv_zone
+from mappings.rdv_event import Cancelled, rdv_draft, rdv_zone
 from mappings.wallclock import to_wall
 
 
@@ -61,12 +61,13 @@ def _decide(
         return _vanished(seen, agreed, view, events, context)
     rdv = seen.rdv
     zone = rdv_zone(rdv, context.organisation_zone(rdv.organisation_id))
-    draft = rdv_draft(rdv, view.agent.agent_id, zone, context.labels, context.identity)
+    rules = context.rulebook.for_rdv(view.agent.subject, str(view.agent.target), rdv)
+    draft = rdv_draft(rdv, view.agent.agent_id, zone, rules, context.identity)
     if agreed is None and rdv.id in events.copies:
         return _found_copy(rdv.id, draft, events.copies[rdv.id], view)  # what becomes of it, the next plan decides
     if view.agent.agent_id not in rdv.agent_ids:
         return _removal(rdv.id, agreed, "agent_left_rdv", view, events)
-    if rdv.cancelled and context.rules.cancelled == "remove":
+    if rdv.cancelled and rules.cancelled is Cancelled.REMOVE:
         return _removal(rdv.id, agreed, "rdv_cancelled", view, events)
     if agreed is None:
         return None if rdv.cancelled else _operation(Action.CREATE, "rdv_planned", rdv.id, draft, view)
@@ -132,7 +133,7 @@ def _put_back(operation: Operation, agreed: AgreedCopy, view: AgentView, context
     """A person's edit of a copy is put back, but not for ever on the same day: then a person is told."""
     today = context.today(view.agent)
     done_today = agreed.put_back_count if agreed.put_back_on == today else 0
-    if done_today < context.rules.put_backs_per_day:
+    if done_today < context.rules(view.agent).put_backs_per_day:
         return replace(operation, puts_back=True)
     return Conflict(
         agent_id=view.agent.agent_id,
