@@ -9,7 +9,7 @@ from __future__ import annotations
 import resource
 import secrets
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, make_url
 
 from connectors.allowed_hosts import refusal
 from connectors.caldav import PROFILES, CalDavAccount, CalDavSettings, Servers
+from connectors.ics import IcsAccount, IcsSettings
 from connectors.network import ClientCertificate, Network, Proxy
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites, RdvSolidaritesAccount
 from connectors.rdv_solidarites import (
@@ -38,11 +39,19 @@ from connectors.rdv_solidarites import (
     code_in,
 )
 from connectors.records import Agent, UsagerField, UsagerFields
-from gateway.agents.accounts import AccountBook, Aliases, Credential, filled, read_credentials
+from gateway.agents.accounts import (
+    AccountBook,
+    Aliases,
+    Credential,
+    filled,
+    published_link,
+    read_credentials,
+    read_links,
+)
 from gateway.clock import SystemClock
 from gateway.consent import StoredToken
 from gateway.keys import Keyring, load_keys
-from gateway.remembered import RememberedPassword, RememberedServers
+from gateway.remembered import RememberedFeed, RememberedPassword, RememberedServers
 from gateway.rules.book import RuleBook
 from gateway.settings import AccountSection, OAuthSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
@@ -228,6 +237,10 @@ class SharedByAccounts:
             retry=self.retry,
         )
 
+    def feed(self, url: str) -> RememberedFeed | None:
+        """What is remembered of the subscription under this link."""
+        return None if self.store is None or self.keys is None else RememberedFeed(self.store, self.keys, url=url)
+
 
 def shared_by_accounts(
     clock: Clock, store: Store | None = None, keys: Keyring | None = None, *, retry: bool = False
@@ -246,9 +259,15 @@ def account_book(settings: Settings, shared: SharedByAccounts) -> AccountBook:
     makers: dict[str, Callable[[str], CalendarAccount]] = {}
     aliases = Aliases.of(settings)
     for section in settings.accounts:
-        if section.credentials_file is not None:
+        if section.read_only:
+            subscribed = _subscriptions(settings, section, shared, aliases)
+            if isinstance(subscribed, IcsAccount):
+                whole[section.name] = subscribed
+            else:
+                makers[section.name] = subscribed
+        elif section.credentials_file is not None:
             credentials = read_credentials(section.credentials_file, section.name)
-            _only_allowed_hosts(settings, section, credentials)
+            _only_allowed_hosts(settings, section, [own.url for own in credentials.values() if own.url])
             _make_room_for_sockets(len(credentials))
             makers[section.name] = partial(_own_account, settings, section, shared, aliases, credentials)
         else:
@@ -292,11 +311,54 @@ def _own_account(  # noqa: PLR0917 - all but the last are bound where the book i
     return _caldav_account(settings, section, shared, Credential(own.username, own.password, url), home)
 
 
-def _only_allowed_hosts(settings: Settings, section: AccountSection, credentials: Mapping[str, Credential]) -> None:
+def _subscriptions(
+    settings: Settings, section: AccountSection, shared: SharedByAccounts, aliases: Aliases
+) -> IcsAccount | Callable[[str], CalendarAccount]:
+    """The section's one subscription, or what makes an agent's; that raises `LookupError`."""
+    make = partial(_subscription, settings, section, shared)
+    if not section.serves_many:
+        link = published_link(section.link.read().get_secret_value())
+        _only_allowed_hosts(settings, section, [link], key="link")
+        return make(link)
+    links: Mapping[str, str] | None = None
+    if section.credentials_file is not None:
+        links = read_links(section.credentials_file, section.name)
+        _only_allowed_hosts(settings, section, links.values())
+        _make_room_for_sockets(len(links))
+
+    def of_agent(part: str) -> CalendarAccount:
+        if links is not None:
+            return make(links[part], part)
+        login = aliases.logins.get(part, part.partition("@")[0])
+        return make(filled(section.url, part, login), part)
+
+    return of_agent
+
+
+def _subscription(
+    settings: Settings, section: AccountSection, shared: SharedByAccounts, link: str, owner: str = ""
+) -> IcsAccount:
+    addresses = {address for known in section.owner_addresses.values() for address in known} | ({owner} - {""})
+    made = IcsSettings(
+        name=section.name,
+        url=link,
+        allowed_hosts=settings.allowed_hosts,
+        digest_key=shared.keys.digest_key if shared.keys is not None else secrets.token_bytes(32),
+        owned_by_it=section.belongs_to == "it",
+        owner_addresses=frozenset(address.lower() for address in addresses),
+        network=network_of(settings, section),
+        answer_limit=section.answer_limit,
+    )
+    return IcsAccount(made, now=shared.clock.now, memory=shared.feed(link))
+
+
+def _only_allowed_hosts(
+    settings: Settings, section: AccountSection, urls: Iterable[str], *, key: str = "credentials_file"
+) -> None:
     allowed = settings.allowed_hosts
-    reasons = Counter(refusal(own.url, allowed) for own in credentials.values() if own.url)
+    reasons = Counter(refusal(url, allowed) for url in urls)
     problems = [
-        f"accounts[{section.name}].credentials_file: {count} of its addresses cannot be used: {reason}; "
+        f"accounts[{section.name}].{key}: {count} of its addresses cannot be used: {reason}; "
         "correct them, or list their hosts in [network] allowed_hosts"
         for reason, count in reasons.items()
         if reason is not None

@@ -10,6 +10,7 @@ from gateway.keys import Keyring
 from gateway.store.store import Store
 
 _SERVER = "calendar_server"
+_FEED = "subscription"
 _REFUSED = "refused_password"
 
 
@@ -26,6 +27,22 @@ class RememberedServers:
     def save(self, host: str, text: str) -> None:
         with self._store.transaction() as transaction:
             transaction.put_secret(f"{_SERVER}.{host}", text.encode())
+
+
+class RememberedFeed:
+    """A text about one subscription (`connectors.ics.FeedMemory`). Its link is a secret, and so no part of the name."""
+
+    def __init__(self, store: Store, keys: Keyring, *, url: str) -> None:
+        self._store = store
+        self._name = f"{_FEED}.{keys.digest(url.encode())[:32]}"
+
+    def load(self) -> str | None:
+        data = self._store.secret(self._name)
+        return None if data is None else data.decode()
+
+    def save(self, text: str) -> None:
+        with self._store.transaction() as transaction:
+            transaction.put_secret(self._name, text.encode())
 
 
 class RememberedPassword:

@@ -182,7 +182,7 @@ class AccountSection(ReachKeys):
     """One set of credentials on one calendar server, or one server on which each agent has their own."""
 
     name: Name
-    kind: Literal["caldav"] = "caldav"
+    kind: Literal["caldav", "ics"] = "caldav"
     url: Url
     belongs_to: Literal["it", "agent"] = "it"
     profile: str = "generic"
@@ -190,6 +190,19 @@ class AccountSection(ReachKeys):
     connections: int = Field(default=8, ge=1, le=32)
     read_timeout: Seconds | None = None
     answer_limit: Seconds = 120.0
+
+    @model_validator(mode="before")
+    @classmethod
+    def _published_by_agents(cls, values: object) -> object:
+        """Who publishes a calendar is who can publish it again."""
+        if isinstance(values, dict) and values.get("kind") == "ics":
+            return {"belongs_to": "agent", **values}
+        return values
+
+    @property
+    def link(self) -> SecretSource:
+        """The link of a subscription."""
+        return SecretSource(key=f"accounts.{self.name}.link", env=self.link_env, file=self.link_file)
 
     @property
     def password(self) -> SecretSource:

@@ -35,6 +35,8 @@ class ReachKeys(ClientCertificateKeys):
     username: str = ""
     password_env: str | None = None
     password_file: FilePath | None = None
+    link_env: str | None = None
+    link_file: FilePath | None = None
     home: str | None = Field(default=None, min_length=1)
     credentials_file: FilePath | None = None
     principal_search: bool = False
@@ -45,6 +47,10 @@ class ReachKeys(ClientCertificateKeys):
         url = str(getattr(self, "url", ""))
         if "{" in (urlsplit(url).netloc or ""):
             raise ValueError("url: the host cannot be a template; only the path")
+        if self.read_only:
+            return self._subscription(url)
+        if self.link_env is not None or self.link_file is not None:
+            raise ValueError('link_env and link_file are for kind = "ics"')
         in_url, in_home = placeholders(url), placeholders(self.home or "")
         if in_url and in_home:
             raise ValueError("expected a template in url or in home, not in both")
@@ -60,6 +66,22 @@ class ReachKeys(ClientCertificateKeys):
             raise ValueError("expected principal_search or a template, not both")
         one_source("password", self.password_env, self.password_file)
         return self
+
+    def _subscription(self, url: str) -> Self:
+        others = (self.username, self.password_env, self.password_file, self.home, self.principal_search)
+        if any(others):
+            raise ValueError(
+                "a subscription has no username, no password, no home and no principal_search: only a link"
+            )
+        ways = (self.link_env, self.link_file, self.credentials_file, placeholders(url) or None)
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("expected exactly one of link_env, link_file, credentials_file and a template in url")
+        return self
+
+    @property
+    def read_only(self) -> bool:
+        """Whether it is a subscription: nothing can be written to it."""
+        return str(getattr(self, "kind", "")) == "ics"
 
     @property
     def is_template(self) -> bool:

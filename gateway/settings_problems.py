@@ -85,7 +85,7 @@ def _nearest_key(place: _Place, model: type[BaseModel]) -> str:
     word = str(place[-1])
     section = _model_at(place[:-1], model)
     known = list(section.model_fields) if section else []
-    for secret in ("password", "client_secret", "refresh_token", "proxy_password", "client_key_password"):
+    for secret in ("password", "link", "client_secret", "refresh_token", "proxy_password", "client_key_password"):
         if word == secret and f"{secret}_env" in known:
             return f"; secrets are not kept in this file: give {secret}_env or {secret}_file"
     elsewhere = [key for key in keys_of(model) if key.rpartition(".")[2] == word]

@@ -10,7 +10,7 @@ import csv
 import re
 import stat
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from gateway.settings_problems import SettingsError, nearest
 
 _SEPARATOR = "/"
 _COLUMNS = frozenset({"email", "username", "password", "url"})
+_LINK_COLUMNS = frozenset({"email", "url"})
 
 
 def part_name(section: str, part: str) -> str:
@@ -96,6 +97,56 @@ _FIT = re.compile(r"[^/\\%?#\x00-\x20\x7f]+")
 def read_credentials(path: Path, section: str) -> dict[str, Credential]:
     """By e-mail, lower case. Raises `SettingsError`, which repeats no secret; also when others may read the file."""
     place = f"accounts[{section}].credentials_file"
+    found: dict[str, Credential] = {}
+    wanted = "the columns email, username, password and, if needed, url"
+    for number, cells in _lines(path, place, _COLUMNS - {"url"}, _COLUMNS, wanted):
+        email = cells.get("email", "").strip().casefold()
+        username, password = cells.get("username", "").strip(), cells.get("password", "")
+        if not email and not username and not password:
+            continue
+        if not (email and username and password) or email in found:
+            fault = "an e-mail stands there twice" if email in found else "email, username or password is missing"
+            raise SettingsError((f"{place}: line {number}: {fault}",))
+        url = cells.get("url", "").strip()
+        if url:
+            _usable(url, f"{place}: line {number}")
+        found[email] = Credential(username, password, url)
+    return found
+
+
+def read_links(path: Path, section: str) -> dict[str, str]:
+    """The link of each agent's published calendar, by e-mail, lower case. Raises as `read_credentials`."""
+    place = f"accounts[{section}].credentials_file"
+    found: dict[str, str] = {}
+    for number, cells in _lines(path, place, _LINK_COLUMNS, _LINK_COLUMNS, "the columns email and url"):
+        email, url = cells.get("email", "").strip().casefold(), published_link(cells.get("url", ""))
+        if not email and not url:
+            continue
+        if not (email and url) or email in found:
+            fault = "an e-mail stands there twice" if email in found else "email or url is missing"
+            raise SettingsError((f"{place}: line {number}: {fault}",))
+        _usable(url, f"{place}: line {number}")
+        found[email] = url
+    return found
+
+
+def published_link(text: str) -> str:
+    """A link as it is asked for: programs that subscribe write webcal:// for https://."""
+    text = text.strip()
+    return re.sub(r"\Awebcals?://", "https://", text, flags=re.IGNORECASE)
+
+
+def _usable(url: str, place: str) -> None:
+    try:
+        host_and_port(url)
+    except ValueError as error:
+        raise SettingsError((f"{place}: its url cannot be used: {error}",)) from None
+
+
+def _lines(
+    path: Path, place: str, needed: frozenset[str], known: frozenset[str], wanted: str
+) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """Line numbers and cells, by column in lower case, of a file that nobody else may read."""
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         text = path.read_text(encoding="utf-8-sig")
@@ -107,26 +158,11 @@ def read_credentials(path: Path, section: str) -> dict[str, Credential]:
     header = text.partition("\n")[0]
     reader = csv.DictReader(text.splitlines(), delimiter=";" if header.count(";") >= header.count(",") else ",")
     columns = {name.strip().casefold() for name in reader.fieldnames or ()}
-    if not {"email", "username", "password"} <= columns <= _COLUMNS:
-        raise SettingsError((f"{place}: expected the columns email, username, password and, if needed, url",))
-    found: dict[str, Credential] = {}
+    if not needed <= columns <= known:
+        raise SettingsError((f"{place}: expected {wanted}",))
     for row in reader:
         cells = {str(name).strip().casefold(): value for name, value in row.items() if isinstance(value, str)}
-        email = cells.get("email", "").strip().casefold()
-        username, password = cells.get("username", "").strip(), cells.get("password", "")
-        if not email and not username and not password:
-            continue
-        if not (email and username and password) or email in found:
-            fault = "an e-mail stands there twice" if email in found else "email, username or password is missing"
-            raise SettingsError((f"{place}: line {reader.line_num}: {fault}",))
-        url = cells.get("url", "").strip()
-        try:
-            if url:
-                host_and_port(url)
-        except ValueError as error:
-            raise SettingsError((f"{place}: line {reader.line_num}: its url cannot be used: {error}",)) from None
-        found[email] = Credential(username, password, url)
-    return found
+        yield reader.line_num, cells
 
 
 class AccountBook(Mapping[str, CalendarAccount]):
@@ -192,7 +228,7 @@ def account_check(settings: Settings) -> Callable[[str], str | None]:
     """
     sections = {section.name: section for section in settings.accounts}
     credentials = {
-        section.name: read_credentials(section.credentials_file, section.name)
+        section.name: _people(section.credentials_file, section)
         for section in settings.accounts
         if section.credentials_file is not None
     }
@@ -210,9 +246,13 @@ def account_check(settings: Settings) -> Callable[[str], str | None]:
     return fault
 
 
+def _people(file: Path, section: AccountSection) -> Collection[str]:
+    return read_links(file, section.name).keys() if section.read_only else read_credentials(file, section.name).keys()
+
+
 def _part_fault(section: AccountSection, part: str) -> str | None:
     if part.startswith("/"):
-        return None
+        return f"the account {section.name} is a subscription and has no homes" if section.read_only else None
     if part:
         return None if section.is_template else f"the account {section.name} reaches no home by e-mail"
     if section.serves_many:

@@ -51,6 +51,14 @@ class Enrolled:
     refused: tuple[tuple[int, Refused], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A calendar that blocks, as wished for. `account` "": the one that receives."""
+
+    account: str
+    calendar: str
+
+
 class Enrolling:
     """Resolves wishes. Reads RDV-Solidarités once, and each account once, however many agents there are."""
 
@@ -65,7 +73,7 @@ class Enrolling:
         self._agents = {agent.id: agent for agent in rdv_solidarites.agents()}
         self._zones = zones_by_agent(rdv_solidarites, settings)
         self._fault = account_check(settings)
-        self._discovered: dict[str, tuple[CalendarInfo, ...]] = {}
+        self._discovered: dict[str, tuple[CalendarInfo, ...] | ConnectorError | Refused] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._known = {agent.agent_id: agent for agent in store.agents()}
         self._receiving = {agent.target: agent.agent_id for agent in self._known.values()}
@@ -78,24 +86,26 @@ class Enrolling:
     def one(self, wish: MatchedAgent) -> LinkedAgent:
         """Raises `Refused`, and `ConnectorError` when the account cannot be read."""
         account = self._account_of(wish)
-        return self._resolve(wish, account, self._calendars(account))
+        sources = self._sources_of(wish)
+        return self._resolve(wish, account, sources)
 
     def many(self, wishes: Sequence[MatchedAgent]) -> Enrolled:
         """Each by itself; accounts are read a few at a time."""
         threads = self._settings.gateway.threads_per_host
         accounts = attempt(self._account_of, wishes, threads)
-        names = list(dict.fromkeys(name for name in accounts if isinstance(name, str)))
-        found = dict(zip(names, attempt(self._calendars, names, threads), strict=True))
+        others = attempt(self._sources_of, wishes, threads)
+        names = [name for name in accounts if isinstance(name, str)]
+        names += [source.account for each in others if isinstance(each, tuple) for source in each if source.account]
+        attempt(self._calendars, list(dict.fromkeys(names)), threads)  # side by side, before one by one
         done: list[LinkedAgent] = []
         refused: list[tuple[int, Refused]] = []
-        for wish, account in zip(wishes, accounts, strict=True):
+        for wish, account, sources in zip(wishes, accounts, others, strict=True):
             try:
                 if not isinstance(account, str):
                     raise account
-                calendars = found[account]
-                if isinstance(calendars, Exception):
-                    raise calendars
-                done.append(self._resolve(wish, account, calendars))
+                if not isinstance(sources, tuple):
+                    raise sources
+                done.append(self._resolve(wish, account, sources))
             except Refused as refusal:
                 refused.append((wish.agent_id, refusal))
             except ConnectorError as error:
@@ -107,24 +117,55 @@ class Enrolling:
         """The calendars of an account, asked for once however many agents share it."""
         with self._locks.setdefault(name, threading.Lock()):
             if name not in self._discovered:
-                self._discovered[name] = discovered(self._accounts, name)
-            return self._discovered[name]
+                try:
+                    self._discovered[name] = discovered(self._accounts, name)
+                except (ConnectorError, Refused) as error:
+                    self._discovered[name] = error
+            found = self._discovered[name]
+        if isinstance(found, Exception):
+            raise found
+        return found
 
     # --- one wish --------------------------------------------------------------------------------------------
 
     def _account_of(self, wish: MatchedAgent) -> str:
-        """The account's full name: of a section that serves many, the agent's part."""
+        """The full name of the account that receives. Raises `Refused` for one that cannot."""
         section_name, part = split_name(wish.account)
         section = self._sections.get(section_name)
-        name = wish.account
-        if section is not None and section.serves_many and not part:
-            name = self._part_of(section_name, wish.agent_id, search=section.principal_search)
-        fault = self._fault(name)
-        if fault is not None:
-            raise Refused(f"{fault[:1].upper()}{fault[1:]}.", remedy="Name another account, or correct [[accounts]].")
+        elsewhere, colon, _ = wish.target.partition(":")
+        for name in (section_name, *([split_name(elsewhere)[0]] if colon else ())):
+            if name in self._sections and self._sections[name].read_only:
+                raise Refused(
+                    f"The account {name} is a subscription: it is only read, and cannot receive RDVs.",
+                    remedy=f"Name the account that receives, and let this one block: --source {name}:feed (in the "
+                    f"mapping file: {name}:feed under blocks).",
+                )
+        name = self._full_name(wish.account, wish.agent_id)
         if not part and wish.target.startswith("/") and section is not None and not section.serves_many:
             return self._shared_home(name, wish.target)
         return name
+
+    def _full_name(self, account: str, agent_id: int) -> str:
+        """Of a section that serves many, the agent's part."""
+        section_name, part = split_name(account)
+        section = self._sections.get(section_name)
+        if section is not None and section.serves_many and not part:
+            account = self._part_of(section_name, agent_id, search=section.principal_search)
+        fault = self._fault(account)
+        if fault is not None:
+            raise Refused(f"{fault[:1].upper()}{fault[1:]}.", remedy="Name another account, or correct [[accounts]].")
+        return account
+
+    def _sources_of(self, wish: MatchedAgent) -> tuple[_Source, ...]:
+        """The calendars that block, with the full names of those accounts that are not the one that receives."""
+        found: list[_Source] = []
+        for text in wish.sources:
+            account, colon, calendar = text.partition(":")
+            if colon and split_name(account)[0] in self._sections:
+                found.append(_Source(self._full_name(account, wish.agent_id), calendar))
+            else:
+                found.append(_Source("", text))
+        return tuple(found)
 
     def _part_of(self, section: str, agent_id: int, *, search: bool) -> str:
         agent = self._agents.get(agent_id)
@@ -156,11 +197,10 @@ class Enrolling:
                 continue
         return account
 
-    def _resolve(self, wish: MatchedAgent, account: str, calendars: Sequence[CalendarInfo]) -> LinkedAgent:
+    def _resolve(self, wish: MatchedAgent, account: str, sources: Sequence[_Source]) -> LinkedAgent:
         present = self._known.get(wish.agent_id)
         usual = self._sections[split_name(account)[0]].calendar
-        target = _target(calendars, account, wish.target, usual)
-        sources = tuple(_calendar(calendars, name) for name in wish.sources) or (target,)
+        target = _target(self._calendars(account), account, wish.target, usual)
         ref = CalendarRef(account, target.calendar)
         self._refuse_change(wish.agent_id, present, ref)
         owner = self._receiving.setdefault(ref, wish.agent_id)
@@ -172,11 +212,15 @@ class Enrolling:
         return LinkedAgent(
             agent_id=wish.agent_id,
             zone=wish.zone or self._zone(wish.agent_id),
-            sources=tuple(dict.fromkeys(CalendarRef(account, calendar.calendar) for calendar in sources)),
+            sources=tuple(dict.fromkeys(self._source(each, account) for each in sources)) or (ref,),
             target=ref,
             state=AgentState.FIRST_RUN,
             wave=wish.wave if wish.wave is not None or present is None else present.wave,
         )
+
+    def _source(self, source: _Source, receiving: str) -> CalendarRef:
+        account = source.account or receiving
+        return CalendarRef(account, _calendar(self._calendars(account), source.calendar).calendar)
 
     def _refuse_change(self, agent_id: int, present: LinkedAgent | None, target: CalendarRef) -> None:
         if present is None or (present.state is AgentState.FIRST_RUN and not present.first_run_approved):

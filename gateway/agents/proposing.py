@@ -44,11 +44,13 @@ class Proposing:
 
     def __init__(self, settings: Settings, accounts: AccountBook) -> None:
         self._settings = settings
+        # A subscription cannot receive RDVs: who has one beside their calendar, a person says.
+        self._sections = [section for section in settings.accounts if not section.read_only]
         self._accounts = accounts
         self._aliases = Aliases.of(settings)
         self._credentials = {
             section.name: read_credentials(section.credentials_file, section.name)
-            for section in settings.accounts
+            for section in self._sections
             if section.credentials_file is not None
         }
         self._own: dict[str, tuple[CalendarInfo, ...] | Exception] = {}
@@ -56,7 +58,7 @@ class Proposing:
     def propose(self, now: Known, *, wave_size: int | None = None) -> Proposal:
         """Everybody whom RDV-Solidarités shows and who is not known here yet. `wave_size`: how many a wave, if any;
         waves are numbered after those that there are."""
-        for section in self._settings.accounts:
+        for section in self._sections:
             if not section.serves_many:
                 self._own[section.name] = attempt(lambda name: discovered(self._accounts, name), [section.name], 1)[0]
         people = {agent.id: agent for agent in now.agents}
@@ -90,7 +92,7 @@ class Proposing:
             raise Refused("no e-mail in RDV-Solidarités (an intervenant)", remedy=remedy)
         places: list[_Place] = []
         reasons: list[str] = []
-        for section in self._settings.accounts:
+        for section in self._sections:
             try:
                 places += self._places(section, email)
             except (ConnectorError, Refused) as error:
@@ -120,7 +122,7 @@ class Proposing:
                 places.append(_place(name, discovered(self._accounts, name), section.calendar))
             except ITMustAct:
                 # Not there, or not shared: with one section for each part of the département, that is usual.
-                if len(self._settings.accounts) == 1:
+                if len(self._sections) == 1:
                     raise
         return places
 

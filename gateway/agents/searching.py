@@ -10,7 +10,7 @@ from functools import partial
 
 from connectors.errors import ConnectorError
 from connectors.records import Absence
-from gateway.agents.accounts import Aliases, part_name
+from gateway.agents.accounts import Aliases, part_name, split_name
 from gateway.agents.enrolling import Refused, attempt, discovered, homes_of
 from gateway.agents.traces import (
     Doubt,
@@ -90,8 +90,11 @@ def _places(
     """Each calendar once, by the name that the database has for it if it has one; and accounts that fail."""
     found: dict[tuple[str, str], CalendarRef] = {}
     problems: list[Problem] = []
+    subscriptions = {section.name for section in application.settings.accounts if section.read_only}
 
     def add(ref: CalendarRef) -> None:
+        if split_name(ref.account)[0] in subscriptions:
+            return  # nothing was ever written there
         account = application.accounts.get(ref.account)
         host = account.host if account is not None else ref.account
         found.setdefault((host, ref.calendar.rstrip("/")), ref)
@@ -122,6 +125,8 @@ def _accounts(application: Application, readable: Readable) -> tuple[list[str], 
     problems: list[Problem] = []
     threads = application.settings.gateway.threads_per_host
     for section in application.settings.accounts:
+        if section.read_only:
+            continue
         if not section.serves_many:
             names.append(section.name)
         elif not section.principal_search:
