@@ -11,7 +11,7 @@ from connectors.caldav.dav_xml import Row, sync_collection
 from connectors.caldav.fetching import Listed, listed
 from connectors.caldav.findings import Caught
 from connectors.caldav.paths import same_collection
-from connectors.caldav.versions import went_back
+from connectors.caldav.versions import etag_in, went_back
 
 _PAGES = 200
 
@@ -34,7 +34,7 @@ class Delta:
 
         Our own writes look like that too, and cost no more than one listing then.
         """
-        repeated = sum(known.get(href) == item.version for href, item in self.changed.items())
+        repeated = sum(etag_in(known.get(href, "")) == etag_in(item.version) for href, item in self.changed.items())
         return repeated > 0 and 2 * repeated >= len(known)
 
 

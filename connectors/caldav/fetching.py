@@ -12,7 +12,7 @@ from connectors.caldav.dav_xml import CALENDAR_DATA, ETAG, MODIFIED, SIZE, Row, 
 from connectors.caldav.faults import Answer
 from connectors.caldav.findings import Caught
 from connectors.caldav.polling import TooLarge
-from connectors.caldav.versions import version_of
+from connectors.caldav.versions import etag_in, is_news, version_of
 from connectors.records import CalendarItem
 
 LARGEST_ITEM = 2 * 1024 * 1024
@@ -84,7 +84,7 @@ class Fetching:
             return True
         if answer.status == 200:
             item = self.item(href, answer)
-            if not item.version or item.version != known:
+            if is_news(item.version, known):
                 fetched.add(item)
         elif answer.status in BUSY:
             raise self._asking.failure(answer, "reading an item")
@@ -119,6 +119,9 @@ class Fetching:
                 continue
             modified = row.text(MODIFIED)
             version = version_of(row.text(ETAG), modified, server_time)
+            if not modified and etag_in(version) == etag_in(wanted[href].version):
+                # The listing may have told more. Had the item changed since, the next one would tell another time.
+                version = wanted[href].version
             fetched.add(CalendarItem(href, version, canonical(body.encode()), modified))
 
     def _multiget(self, calendar: str, hrefs: Sequence[str]) -> tuple[dict[str, Row], datetime]:
@@ -150,7 +153,7 @@ def listed(row: Row, server_time: datetime) -> Listed:
 
 def other_versions(found: Mapping[str, Listed], known: Mapping[str, str]) -> dict[str, Listed]:
     """Those that are not known in the version that was listed."""
-    return {href: item for href, item in found.items() if not item.version or known.get(href) != item.version}
+    return {href: item for href, item in found.items() if is_news(item.version, known.get(href))}
 
 
 def canonical(body: bytes) -> bytes:

@@ -235,19 +235,16 @@ class Reading:
         listing = whole_listing(asking, calendar, system=self._settings.name)
         self._learn(listing, known, last, claimed)
         own, items = listing.own, listing.items
-        token = asking.token(own)
+        token, ctag, mark = asking.token(own), own.text(CTAG), asking.mark(own)
         window: frozenset[str] = frozenset()
         if not token and scope is not None and len(items) >= LARGE:
             window = short_names(span_listing(asking, calendar, scope) or ())
+        if not is_settled(f"{own.text(SYNC_TOKEN)} {ctag}", listing.server_time):
+            # SOGo never tells since this token what is yet to happen within its second: the next reading lists again.
+            token = ctag = mark = ""
         fetched = self._fetching.fetch(calendar, other_versions(items, known))
-        cursor = Cursor(asked_at, asked_at, token, own.text(CTAG), identity_of(own), window)
-        mark = asking.mark(own)
-        return self._changes(
-            cursor,
-            mark if is_settled(mark, listing.server_time) else "",
-            fetched,
-            present=frozenset(items),
-        )
+        cursor = Cursor(asked_at, asked_at, token, ctag, identity_of(own), window)
+        return self._changes(cursor, mark, fetched, present=frozenset(items))
 
     def _learn(self, listing: Listing, known: Mapping[str, str], last: Cursor | None, claimed: Delta | None) -> None:
         """Compare a listing with what the server had let us believe."""

@@ -18,15 +18,15 @@ def version_of(etag: str, modified: str, server_time: datetime) -> str:
     """The version of an item: its ETag, and, where that is a small counter, when it was modified too.
 
     SOGo counts from zero again when an item is deleted and made anew, so that equal ETags mean different contents.
-    What was modified in the second of the answer gets a version that no later listing gives: it may still change
-    within that second. `server_time`: an instant of the server's clock.
+    SOGo tells when only in the answer to a PROPFIND. What was modified in the second of the answer, or nobody says
+    when, has an unsettled version: the item may have changed, or still change, without another ETag.
+    `server_time`: an instant of the server's clock.
     """
     if not _COUNTER.fullmatch(etag):
         return etag
     moment = http_date(modified)
-    if moment is None:
-        return etag
-    return f"{etag} {_UNSETTLED if server_time < moment + _SECOND_IS_OVER else modified}"
+    settled = moment is not None and server_time >= moment + _SECOND_IS_OVER
+    return f"{etag} {modified if settled else _UNSETTLED}"
 
 
 def etag_in(version: str) -> str:
@@ -40,8 +40,13 @@ def comes_back(version: str) -> bool:
 
 
 def is_unsettled(version: str) -> bool:
-    """Whether a version is of a moment in which the item could still change unseen."""
+    """Whether an item with this version may have changed unseen."""
     return version.endswith(f" {_UNSETTLED}")
+
+
+def is_news(version: str, known: str | None) -> bool:
+    """Whether an item that has this version now has to be read, when it was read last in the version `known`."""
+    return not version or is_unsettled(version) or version != known
 
 
 def is_settled(mark: str, server_time: datetime) -> bool:

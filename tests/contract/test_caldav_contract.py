@@ -40,5 +40,5 @@ class TestZimbraLike(CalendarContract):
 class TestSogoLike(CalendarContract):
     @pytest.fixture
     def bench(self) -> Iterator[CalDavBench]:
-        with SogoLike(USERS) as server, CalDavBench(server) as bench:
+        with SogoLike(USERS) as server, CalDavBench(server, counts_seconds=True) as bench:
             yield bench

@@ -32,11 +32,13 @@ _START = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Manners:
-    """`tokens`, `ctag`: what calendars have. `seconds`: both are the second of the last change, and a delta repeats
-    that second and accepts any token. `counters`: ETags count per item, from zero again after a removal.
-    `conditions`: If-None-Match on PUT and If-Match on DELETE are honoured. `one_uid`: a UID is there once in a
-    calendar. `far`: how many days after its start an endless series is still found by a query; None: always.
-    `doubled_rows`: a query gives each href twice. `hangs_up`: GET and PUT end the connection without saying so."""
+    """`tokens`, `ctag`: what calendars have. `seconds`: both are the second of the last change; a delta accepts any
+    token, tells what changed in later seconds, and ends with a token of a second that is over.
+    `counters`: ETags count per item, from zero again after a removal. `conditions`: If-None-Match on PUT and If-Match
+    on DELETE are honoured. `one_uid`: a UID is there once in a calendar.
+    `far`: how many days after its start an endless series is still found by a query; None: always. `doubled_rows`: a
+    query gives each href twice. `hangs_up`: GET and PUT end the connection without saying so. `dates`: answers to a
+    GET and a REPORT tell when items were changed, and what time it is."""
 
     tokens: bool = True
     ctag: bool = True
@@ -47,6 +49,7 @@ class Manners:
     far: int | None = None
     doubled_rows: bool = False
     hangs_up: bool = False
+    dates: bool = True
     software: str = "double"
 
 
@@ -170,11 +173,16 @@ class DavDouble:
     def token(self, calendar: _Calendar) -> str:
         return str(int(calendar.changed.timestamp())) if self.manners.seconds else f"data:,{calendar.number}"
 
+    def token_of_delta(self, calendar: _Calendar) -> str:
+        if not self.manners.seconds:
+            return self.token(calendar)
+        return str(min(int(calendar.changed.timestamp()), int(self.clock.timestamp()) - 1))
+
     def since(self, calendar: _Calendar, token: str) -> list[str] | None:
         """Paths that changed after a token; None for one that was never given."""
         if self.manners.seconds:
             second = int(token) if token.isdigit() else 0
-            return sorted({path for _, at, path in calendar.log if int(at.timestamp()) >= second})
+            return sorted({path for _, at, path in calendar.log if int(at.timestamp()) > second})
         number = token.removeprefix("data:,")
         if not number.isdigit() or not 0 < int(number) <= calendar.number:
             return None
@@ -219,9 +227,13 @@ class _Handler(BaseHTTPRequestHandler):
         user, _, password = base64.b64decode(encoded).decode().partition(":")
         return bool(password) and self.owner.users.get(user) == password
 
+    def _dates(self) -> bool:
+        return self.owner.manners.dates or self.command not in ("GET", "REPORT")
+
     def _send(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
         self.send_response_only(status)
-        self.send_header("Date", format_datetime(self.owner.clock, usegmt=True))
+        if self._dates():
+            self.send_header("Date", format_datetime(self.owner.clock, usegmt=True))
         self.send_header("Server", self.owner.manners.software)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -255,8 +267,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(404)
             return
         item = found[1]
-        dates = {"ETag": item.etag, "Last-Modified": format_datetime(item.modified, usegmt=True)}
-        self._send(200, item.body, {"Content-Type": "text/calendar", **dates})
+        dates = {"Last-Modified": format_datetime(item.modified, usegmt=True)} if self._dates() else {}
+        self._send(200, item.body, {"Content-Type": "text/calendar", "ETag": item.etag, **dates})
 
     def _propfind(self, path: str, _body: bytes) -> None:
         double = self.owner
@@ -264,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
         if path in double.calendars:
             calendar = double.calendars[path]
             rows = [self._calendar_row(path, calendar)]
-            rows += [_item_row(at, item) for at, item in calendar.items.items()] if deep else []
+            rows += [self._item_row(at, item) for at, item in calendar.items.items()] if deep else []
         elif path.startswith("/dav/") or path == "/":
             user = base64.b64decode(self.headers["Authorization"].partition(" ")[2]).decode().partition(":")[0]
             home = double.home(user)
@@ -300,12 +312,12 @@ class _Handler(BaseHTTPRequestHandler):
             if changed is None or not self.owner.manners.tokens:
                 self._send(403, b'<error xmlns="DAV:"><valid-sync-token/></error>', {"Content-Type": "text/xml"})
                 return
-            rows = [_item_row(at, calendar.items.get(at)) for at in changed]
-            token = f"<D:sync-token>{self.owner.token(calendar)}</D:sync-token>"
+            rows = [self._item_row(at, calendar.items.get(at)) for at in changed]
+            token = f"<D:sync-token>{self.owner.token_of_delta(calendar)}</D:sync-token>"
         elif name == "calendar-multiget":
             with_data = root.find(f".//{_CAL}calendar-data") is not None
             hrefs = [unquote(href.text or "") for href in root.iterfind(f"{_DAV}href")]
-            rows = [_item_row(at, calendar.items.get(at), data=with_data) for at in hrefs]
+            rows = [self._item_row(at, calendar.items.get(at), data=with_data) for at in hrefs]
         else:
             rows = list(self._in_span(calendar, root)) * (2 if self.owner.manners.doubled_rows else 1)
         self._multistatus(rows, token)
@@ -318,12 +330,24 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         for at, item in calendar.items.items():
             if all(self.owner.in_span(item, *span) for span in spans):
-                yield _item_row(at, item, data=data)
+                yield self._item_row(at, item, data=data)
 
     def _multistatus(self, rows: list[str], token: str = "") -> None:
         spaces = 'xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:S="http://calendarserver.org/ns/"'
         body = f'<?xml version="1.0"?><D:multistatus {spaces}>{"".join(rows)}{token}</D:multistatus>'
         self._send(207, body.encode(), {"Content-Type": "application/xml; charset=utf-8"})
+
+    def _item_row(self, path: str, item: _Item | None, *, data: bool = False) -> str:
+        if item is None:
+            gone = "<D:status>HTTP/1.1 404 Not Found</D:status>"
+            return f"<D:response><D:href>{quote(path)}</D:href>{gone}</D:response>"
+        properties = f"<D:getetag>{escape(item.etag)}</D:getetag>"
+        if self._dates():
+            properties += f"<D:getlastmodified>{format_datetime(item.modified, usegmt=True)}</D:getlastmodified>"
+        properties += f"<D:getcontentlength>{len(item.body)}</D:getcontentlength><D:resourcetype/>"
+        if data:
+            properties += f"<C:calendar-data>{escape(item.body.decode())}</C:calendar-data>"
+        return _row(path, properties)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
         """Nobody reads a log."""
@@ -332,15 +356,3 @@ class _Handler(BaseHTTPRequestHandler):
 def _row(path: str, properties: str) -> str:
     given = f"<D:propstat><D:prop>{properties}</D:prop><D:status>HTTP/1.1 200 OK</D:status></D:propstat>"
     return f"<D:response><D:href>{quote(path)}</D:href>{given}</D:response>"
-
-
-def _item_row(path: str, item: _Item | None, *, data: bool = False) -> str:
-    if item is None:
-        gone = "<D:status>HTTP/1.1 404 Not Found</D:status>"
-        return f"<D:response><D:href>{quote(path)}</D:href>{gone}</D:response>"
-    properties = f"<D:getetag>{escape(item.etag)}</D:getetag>"
-    properties += f"<D:getlastmodified>{format_datetime(item.modified, usegmt=True)}</D:getlastmodified>"
-    properties += f"<D:getcontentlength>{len(item.body)}</D:getcontentlength><D:resourcetype/>"
-    if data:
-        properties += f"<C:calendar-data>{escape(item.body.decode())}</C:calendar-data>"
-    return _row(path, properties)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol, Self
@@ -54,13 +55,26 @@ class CalDavBench:
         profile: ServerProfile | None = None,
         has_marks: bool = True,
         tells_changes: bool = True,
+        counts_seconds: bool = False,
+        one_uid: bool = True,
+        one_uid_per_user: bool = False,
+        settling_time: float = 0.0,
         many: int = 120,
         asked_again: int = 0,
     ) -> None:
-        """`asked_again`: items for which a first reading needs a request each."""
+        """`asked_again`: items for which a first reading needs a request each. `settling_time`: see `Bench.settle`;
+        the doubles' clocks go on by themselves.
+
+        `one_uid_per_user`: a UID is refused as long as any calendar of the user has it, so that this one is removed
+        in the end.
+        """
         self.profile = profile or PROFILES[server.name]
         self.has_marks = has_marks
         self.tells_changes = tells_changes
+        self.counts_seconds = counts_seconds
+        self.one_uid = one_uid
+        self._settling_time = settling_time
+        self._removes_calendar = one_uid_per_user
         self.many = many
         self._asked_again = asked_again
         self.server = server
@@ -84,6 +98,8 @@ class CalDavBench:
     def __exit__(self, *_: object) -> None:
         for account in self._accounts:
             account.close()
+        if self._removes_calendar:
+            self.other_client_deletes(self.calendar)
         self._other_client.close()
         self._behind.stop()
         self.proxy.stop()
@@ -116,6 +132,9 @@ class CalDavBench:
 
     def other_client_deletes(self, href: str) -> None:
         self._other_client.delete(encoded(href)).raise_for_status()
+
+    def settle(self) -> None:
+        time.sleep(self._settling_time)
 
     def dead_cursor(self) -> str:
         prefix = {"radicale": "http://radicale.org/ns/sync/", "xandikos": ""}.get(self.server.name, "data:,")

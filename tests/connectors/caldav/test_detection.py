@@ -15,7 +15,7 @@ from connectors.caldav.findings import Announced, Caught, Findings
 from connectors.caldav.profiles import UNKNOWN_SERVER
 from connectors.caldav.provision import make_calendar
 from connectors.caldav.reading import LARGE
-from connectors.caldav.versions import etag_in, is_settled, is_unsettled, version_of, went_back
+from connectors.caldav.versions import etag_in, is_news, is_settled, is_unsettled, version_of, went_back
 from connectors.errors import Stale
 from connectors.records import ReadingScope
 from tests.connectors.caldav.bench import NOW, CalDavBench
@@ -129,6 +129,42 @@ def test_a_version_of_the_present_second_is_looked_at_again() -> None:
     assert not is_unsettled(settled)
     assert etag_in(unsettled) == etag_in(settled) == '"gcs00000000"'
     assert version_of('"5d41402abc4b2a76b9719d911017c592"', second, at) == '"5d41402abc4b2a76b9719d911017c592"'
+    assert is_unsettled(version_of('"gcs00000000"', "", at))  # nobody says when it was changed
+
+
+@pytest.mark.parametrize(
+    ("version", "known", "news"),
+    [
+        ('"abc"', None, True),
+        ('"abc"', '"abc"', False),
+        ('"abc"', '"def"', True),
+        ("", "", True),
+        ('"gcs00000000" ?', '"gcs00000000" ?', True),
+        ('"gcs00000000" ?', '"gcs00000000" Mon, 04 May 2026 09:00:00 GMT', True),
+        ('"gcs00000000" Mon, 04 May 2026 09:00:00 GMT', '"gcs00000000" Mon, 04 May 2026 09:00:00 GMT', False),
+        ('"gcs00000000" Mon, 04 May 2026 09:00:05 GMT', '"gcs00000000" Mon, 04 May 2026 09:00:00 GMT', True),
+    ],
+)
+def test_which_versions_are_read_again(version: str, known: str | None, news: bool) -> None:
+    assert is_news(version, known) is news
+
+
+def test_an_unchanged_calendar_is_not_read_again_though_only_its_listing_tells_times(sogo: CalDavBench) -> None:
+    for number in range(5):
+        sogo.other_client_puts(f"e{number}", vevent(f"e{number}"))
+    first = sogo.account.changes(sogo.calendar, None, {})
+    assert not any(is_unsettled(item.version) for item in first.items)
+    again = sogo.account.changes(sogo.calendar, None, versions(first))
+    assert again.items == ()
+
+
+def test_a_dead_token_is_noticed_though_the_answer_tells_no_times(sogo: CalDavBench) -> None:
+    for number in range(5):
+        sogo.other_client_puts(f"e{number}", vevent(f"e{number}"))
+    first = sogo.account.changes(sogo.calendar, None, {})
+    again = sogo.account.changes(sogo.calendar, sogo.dead_cursor(), versions(first))
+    assert again.complete
+    assert again.items == ()
 
 
 # --- sync-tokens that lie -------------------------------------------------------------------------------------------
