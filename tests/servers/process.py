@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import time
@@ -26,11 +27,17 @@ def free_port() -> int:
 
 
 class ServerProcess:
-    """One server program. `command(port)` says how to start it; `log` receives all that it prints."""
+    """One server program. `command(port)` says how to start it; `log` receives all that it prints.
 
-    def __init__(self, command: Callable[[int], Sequence[str]], log: Path) -> None:
+    `end`: the signal that ends it.
+    """
+
+    def __init__(
+        self, command: Callable[[int], Sequence[str]], log: Path, *, end: signal.Signals = signal.SIGTERM
+    ) -> None:
         self._command = command
         self._log = log
+        self._end = end
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -53,7 +60,7 @@ class ServerProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        process.terminate()
+        process.send_signal(self._end)
         try:
             process.wait(_STOP_LIMIT)
         except subprocess.TimeoutExpired:
