@@ -83,7 +83,12 @@ def read_feed(body: bytes, *, key: bytes, event_limit: int, item_limit: int) -> 
     `key`: of the digests. An event of more than `item_limit` bytes is unreadable.
     """
     calendars = calendars_in(body)
-    events = [_Event.of(event, calendar) for calendar in calendars for event in calendar.named("VEVENT")]
+    events = [
+        _Event.of(event, surroundings)
+        for calendar in calendars
+        for surroundings in [_Surroundings.of(calendar)]
+        for event in calendar.named("VEVENT")
+    ]
     if len(events) > event_limit:
         raise TooManyEvents
     if not events and any(True for calendar in calendars for _ in calendar.named("VFREEBUSY")):
@@ -106,6 +111,19 @@ def read_feed(body: bytes, *, key: bytes, event_limit: int, item_limit: int) -> 
 
 
 @dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What a VCALENDAR says for all its events. `zone`: of times that name none; b"" when they float."""
+
+    product: bytes
+    zone: bytes
+    zones: tuple[Component, ...]
+
+    @classmethod
+    def of(cls, calendar: CalendarText) -> _Surroundings:
+        return cls(calendar.value(b"PRODID"), _default_zone(calendar), tuple(calendar.named("VTIMEZONE")))
+
+
+@dataclass(frozen=True, slots=True)
 class _Event:
     """One VEVENT. `lines`: what it says, without UID and stamps."""
 
@@ -113,18 +131,18 @@ class _Event:
     lines: tuple[bytes, ...]
     is_override: bool
     is_series: bool
-    calendar: CalendarText
+    surroundings: _Surroundings
 
     @classmethod
-    def of(cls, event: Component, calendar: CalendarText) -> _Event:
-        zone = _default_zone(calendar)
+    def of(cls, event: Component, surroundings: _Surroundings) -> _Event:
+        zone = surroundings.zone
         kept = (line for line in event.lines if name_of(line) not in _STAMPS and name_of(line) != b"UID")
         return cls(
             uid=event.value(b"UID"),
             lines=tuple(_in_zone(line, zone) for line in kept),
             is_override=event.has(b"RECURRENCE-ID"),
             is_series=event.has(b"RRULE") or event.has(b"RDATE"),
-            calendar=calendar,
+            surroundings=surroundings,
         )
 
 
@@ -146,7 +164,7 @@ class _Part:
         if sum(map(len, said)) > item_limit:
             unreadable = f"it is larger than {item_limit:,} bytes: shorten its notes, or remove its attachments"
         # Who made it tells copies of RDV-Solidarités' own, and may change with each release of a publisher.
-        product = b"PRODID:" + events[0].calendar.value(b"PRODID")
+        product = b"PRODID:" + events[0].surroundings.product
         lines = (b"BEGIN:VCALENDAR", b"VERSION:2.0", product, *zones, *said, b"END:VCALENDAR")
         return Entry(self.uid, self._name(version), version, () if unreadable else lines, unreadable)
 
@@ -210,7 +228,7 @@ def _zones(events: Iterable[_Event]) -> Iterator[bytes]:
     met: set[tuple[bytes, ...]] = set()
     for event in events:
         heads = [line for line in event.lines if name_of(line) in _TIMES]
-        for zone in event.calendar.named("VTIMEZONE"):
+        for zone in event.surroundings.zones:
             name = zone.value(b"TZID")
             if zone.lines in met or not name or not any(name in head for head in heads):
                 continue
