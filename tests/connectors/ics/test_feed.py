@@ -14,7 +14,7 @@ from connectors.errors import BadItem
 from connectors.icalendar_text import parse_event
 from connectors.ics.feed import Feed, OnlyFreeBusy, TooManyEvents, read_feed
 from connectors.ics.structure import NotACalendar, NotWhole
-from connectors.records import CalendarEvent
+from connectors.records import CalendarEvent, EventStatus, Transparency
 from tests.connectors.ics.bench import HEAD, KEY, calendar, event, text
 
 ZONE = text(
@@ -194,6 +194,30 @@ class TestZones:
             times = [time for time in (*found.excluded, *found.dates) if isinstance(time, datetime)]
             assert len(times) == 3
             assert {str(time.tzinfo) for time in times} == {zone}
+
+
+class TestOutlook:
+    """As Outlook on the web publishes "availability only": titles say the status, zones have Windows names."""
+
+    HEAD = ("BEGIN:VCALENDAR", "METHOD:PUBLISH", "PRODID:Microsoft Exchange Server 2010", "X-WR-CALNAME:Calendrier")
+    START = ("DTSTART;TZID=Romance Standard Time:20260601T090000", "DTEND;TZID=Romance Standard Time:20260601T100000")
+
+    def published(self, status: str, *lines: str) -> CalendarEvent:
+        known = (*self.START, "CLASS:PUBLIC", f"SUMMARY:{status}", f"X-MICROSOFT-CDO-BUSYSTATUS:{status.upper()}")
+        zone = ZONE.replace(b"Customized Time Zone", b"Romance Standard Time")
+        return only(calendar(zone, event("040000008200E0" * 8, *known, *lines, start=""), head=self.HEAD))
+
+    def test_busy_time_is_busy_at_its_hour(self) -> None:
+        (component,) = self.published("Busy").components
+        assert component.transparency is Transparency.OPAQUE
+        assert isinstance(component.start, datetime)
+        assert component.start.astimezone(UTC) == datetime(2026, 6, 1, 7, tzinfo=UTC)
+
+    def test_free_time_is_free(self) -> None:
+        assert self.published("Free").components[0].transparency is Transparency.TRANSPARENT
+
+    def test_tentative_time_is_tentative(self) -> None:
+        assert self.published("Tentative", "TRANSP:OPAQUE").components[0].status is EventStatus.TENTATIVE
 
 
 class TestLimits:
