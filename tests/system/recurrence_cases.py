@@ -140,7 +140,8 @@ _TIMES: Parts = {
 COMBINATIONS: list[tuple[str, Parts, Parts]] = [  # FREQ, parts that are there, parts that may be
     ("DAILY", {}, _MONTHS | _TIMES | _INTERVAL | {"BYDAY": _days}),
     ("DAILY", {"BYMONTHDAY": _numbers(1, 31)}, _TIMES | {"BYDAY": _days}),
-    ("WEEKLY", {}, _TIMES | _WEEK),
+    ("WEEKLY", {}, _TIMES | _INTERVAL),
+    ("WEEKLY", _WEEK, _TIMES),
     ("WEEKLY", _MONTHS, _TIMES | {"BYDAY": _days}),
     ("MONTHLY", {}, _TIME | _INTERVAL),
     ("MONTHLY", {"BYMONTHDAY": _numbers(-31, 31)}, _TIME | _INTERVAL),
