@@ -51,7 +51,7 @@ class PrincipalSearch:
                 answer = self.polling.send("REPORT", collection, body=body, depth="0")
                 found = _principals(answer)
                 if found is None:
-                    self._refuse(answer)
+                    self._refuse(answer, answered=answered)
                     continue
                 answered = True
                 homes = [home for principal in found if _has(principal, email) for home in self._homes(principal)]
@@ -87,8 +87,13 @@ class PrincipalSearch:
                 )
             yield decoded(href)
 
-    def _refuse(self, answer: Answer) -> None:
-        """A search that is refused as such leads to the next kind; any other failure is told."""
+    def _refuse(self, answer: Answer, *, answered: bool) -> None:
+        """A search that is refused as such leads to the next kind; any other failure is told.
+
+        A server that has searched by now and fails with 500 does not know this kind (SOGo).
+        """
+        if answered and answer.status == 500:
+            return
         error = self._failure(answer)
         if not isinstance(error, OurBug | RightsMissing) and answer.status not in (404, 405, 409, 501):
             raise error

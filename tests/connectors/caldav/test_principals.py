@@ -85,10 +85,23 @@ def test_a_server_that_does_not_search_says_so_to_it(radicale: RadicaleServer) -
     assert "template" in raised.value.remedy
 
 
-def test_a_server_in_trouble_is_tried_later(radicale: RadicaleServer) -> None:
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_in_trouble_is_tried_later(radicale: RadicaleServer, status: int) -> None:
     """It is not taken for one that does not search."""
     with pytest.raises(RetryLater):
-        homes(radicale, lambda _: Reply(503))
+        homes(radicale, lambda _: Reply(status))
+
+
+def test_a_search_of_another_kind_that_fails_after_one_that_found_nobody_is_no_trouble(
+    radicale: RadicaleServer,
+) -> None:
+    """SOGo: 500 for calendarserver's search. Whoever has no account there would never be done with."""
+    assert homes(radicale, lambda body: Reply(500) if searched_by(body) == "token" else multistatus()) == ()
+
+
+def test_a_server_that_falls_into_trouble_between_two_searches_is_tried_later(radicale: RadicaleServer) -> None:
+    with pytest.raises(RetryLater):
+        homes(radicale, lambda body: Reply(503) if searched_by(body) == "token" else multistatus())
 
 
 def test_calendars_on_another_server_are_not_followed(radicale: RadicaleServer) -> None:
