@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt simulate campaign lock clean
+.PHONY: help setup demo test test-system check fmt test-matrix simulate campaign lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,10 @@ fmt: $(STAMP) ## format and apply safe fixes
 
 simulate: $(STAMP) ## long campaign: thousands of simulated histories; ARGS="--seeds 2000"
 	$(BIN)/python -m tests.simulation $(ARGS)
+
+test-matrix: $(STAMP) ## long: the contract and the scenarios with every server, trait and database; ARGS="-k sogo"
+	TEST_MATRIX=1 $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --timeout 120 \
+	  tests/contract/test_caldav_traits.py tests/scenarios $(ARGS)
 
 campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
 	$(BIN)/python -m tests.campaigns.departement $(ARGS)

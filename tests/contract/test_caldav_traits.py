@@ -1,11 +1,13 @@
 """CalDAV passes the contract in front of servers of other kinds, trait by trait.
 
-Each trait stands before one of the two real servers; the whole contract runs on each without traits, and on the
-doubles. Of the contract, those parts run that a trait can matter to.
+Each trait stands before one of the two real servers, and those parts of the contract run that it can matter to.
+`make test-matrix` runs all of the contract with every trait before both.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from connectors.caldav.profiles import UNKNOWN_SERVER
 from tests.connectors.caldav.bench import CalDavBench
-from tests.contract.calendar_contract import ReadingContract, WritingContract
+from tests.contract.calendar_contract import CalendarContract, ReadingContract, WritingContract
 from tests.servers.radicale import RadicaleServer
 from tests.servers.traits import READING, WRITING
 from tests.servers.xandikos import XandikosServer
@@ -29,17 +31,30 @@ MEANING: dict[str, dict[str, Any]] = {
 }
 
 
+def bench_of(server: RadicaleServer | XandikosServer, name: str) -> CalDavBench:
+    trait = (READING | WRITING)[name]()
+    return CalDavBench(server, traits=[trait], many=5, **MEANING.get(name, {}))
+
+
 class TestReadingWithTraits(ReadingContract):
     @pytest.fixture(params=READING)
     def bench(self, request: pytest.FixtureRequest, radicale: RadicaleServer) -> Iterator[CalDavBench]:
-        trait = READING[request.param]()
-        with CalDavBench(radicale, traits=[trait], many=5, **MEANING.get(request.param, {})) as bench:
+        with bench_of(radicale, request.param) as bench:
             yield bench
 
 
 class TestWritingWithTraits(WritingContract):
     @pytest.fixture(params=WRITING)
     def bench(self, request: pytest.FixtureRequest, xandikos: XandikosServer) -> Iterator[CalDavBench]:
-        trait = WRITING[request.param]()
-        with CalDavBench(xandikos, traits=[trait], **MEANING.get(request.param, {})) as bench:
+        with bench_of(xandikos, request.param) as bench:
             yield bench
+
+
+if os.environ.get("TEST_MATRIX"):
+
+    class TestMatrix(CalendarContract):
+        @pytest.fixture(params=itertools.product(("radicale", "xandikos"), READING | WRITING), ids="-".join)
+        def bench(self, request: pytest.FixtureRequest) -> Iterator[CalDavBench]:
+            server, trait = request.param
+            with bench_of(request.getfixturevalue(server), trait) as bench:
+                yield bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -20,6 +21,7 @@ from tests.scenarios.person import Person
 from tests.scenarios.small_departement import seed
 from tests.servers.counting_proxy import CountingProxy
 from tests.servers.radicale import RadicaleServer
+from tests.servers.traits import READING, WRITING
 from tests.servers.xandikos import XandikosServer
 
 _USERS = {f"agent{number}": f"secret-{number}" for number in range(1, 1000)}
@@ -29,6 +31,17 @@ _KINDS: dict[str, type[RadicaleServer | XandikosServer]] = {
 }
 # Neither knows of the other: each kind of calendar server and of database once is enough, and takes half the time.
 _PAIRS = ("radicale-sqlite", "xandikos-postgresql")
+
+
+def _settings() -> list[str]:
+    """`make test-matrix` asks for both servers on both databases, and for every trait before both servers."""
+    if not os.environ.get("TEST_MATRIX"):
+        return list(_PAIRS)
+    plain = ["-".join(pair) for pair in itertools.product(_KINDS, _DATABASES)]
+    return plain + [f"{pair}-{trait}" for pair in _PAIRS for trait in (*READING, *WRITING)]
+
+
+_DATABASES = ("sqlite", "postgresql")
 
 Servers = Callable[[str], CalendarServer]
 New = Callable[[Clock], Departement]
@@ -81,7 +94,7 @@ def logins() -> Iterator[str]:
     return itertools.cycle(_USERS)
 
 
-@pytest.fixture(params=_PAIRS)
+@pytest.fixture(params=_settings())
 def new_departement(
     request: pytest.FixtureRequest,
     calendar_servers: Servers,
@@ -90,12 +103,13 @@ def new_departement(
     tmp_path: Path,
 ) -> Iterator[New]:
     """Makes the test's département, on a clock of its choice."""
-    calendars, kind = request.param.split("-")
+    calendars, kind, *traits = request.param.split("-", 2)
     server = calendar_servers(calendars)
     with ExitStack() as stack:
 
         def new(clock: Clock) -> Departement:
-            door = stack.enter_context(CountingProxy(server.url))
+            makers = READING | WRITING
+            door = stack.enter_context(CountingProxy(server.url, traits=[makers[each]() for each in traits]))
             sandbox = shared_sandbox.as_on_the_first_day(clock)
             database = _new_database(kind, request, tmp_path)
             made = Departement(
