@@ -83,6 +83,7 @@ class CyrusServer:
             "sasl_sasldb_path": str(passwords),
             "sasl_mech_list": "PLAIN",
             "httpmodules": "caldav",
+            "delete_mode": "immediate",  # kept under the second of its removal, a calendar cannot go twice within one
             "autocreate_quota": "0",  # a mailbox, to which calendars belong, at the first login by IMAP
         }
         self._quarters.put("imapd.conf", "".join(f"{name}: {value}\n" for name, value in settings.items()))

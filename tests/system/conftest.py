@@ -6,12 +6,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.scenarios.conftest import shared_sandbox
 from tests.servers.cyrus import CyrusServer
 from tests.servers.davical import DavicalServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.sogo import SogoServer
 
-USERS = {"alice": "secret-alice", **{f"agent{number}": f"secret-{number}" for number in range(1, 9)}}
+__all__ = ["shared_sandbox"]  # a fixture
+
+AGENTS = {f"agent{number}": f"secret-{number}" for number in range(1, 25)}
+USERS = {"alice": "secret-alice"} | AGENTS
 
 
 @pytest.fixture(scope="session")

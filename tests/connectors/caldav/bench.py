@@ -80,7 +80,7 @@ class CalDavBench:
         self.server = server
         self.password = server.users["alice"]
         self.calendar = f"{server.home('alice')}calendar-{next(_numbers)}/"
-        make_calendar(server.url, "alice", self.password, self.calendar, "Agenda d'essai")
+        self.makes_calendar()
         self.proxy = CountingProxy(server.url, keep_alive=keep_alive, traits=traits)
         self._accounts: list[CalDavAccount] = []
         login = ("alice", self.password)
@@ -132,6 +132,10 @@ class CalDavBench:
 
     def other_client_deletes(self, href: str) -> None:
         self._other_client.delete(encoded(href)).raise_for_status()
+
+    def makes_calendar(self) -> None:
+        """Once more, after somebody has removed it."""
+        make_calendar(self.server.url, "alice", self.password, self.calendar, "Agenda d'essai")
 
     def settle(self) -> None:
         time.sleep(self._settling_time)
