@@ -36,7 +36,7 @@ def check(world: World) -> None:
 
 def _blocks(world: World, person: Person) -> None:
     now = world.wall(person)
-    end = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=world.rules.horizon_days + 1)
+    end = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=world.horizon_days + 1)
     span, ever = (now, end), (now, now + timedelta(days=3650))
     busy = [(each.start, each.end) for each in world.busy(person)]
     other = {(each.start, each.end) for each in world.busy(person)}
@@ -105,7 +105,7 @@ def _copies(world: World, person: Person) -> None:
         _, ends = _span(rdv)
         if ends <= now:
             continue
-        wanted = person.agent_id in rdv.agent_ids and not (rdv.cancelled and world.rules.cancelled == "remove")
+        wanted = person.agent_id in rdv.agent_ids and not (rdv.cancelled and world.removes_cancelled)
         if found is None:
             if wanted and not rdv.cancelled:
                 raise BrokenPromise("correct", f"rdv {rdv.id} has no copy for agent {person.agent_id}")

@@ -33,7 +33,7 @@ _SHIFTS = (-1440, -120, -60, -30, 15, 30, 60, 60, 120, 1440, 2880)
 def some_time(world: World, *, least_days: int = 0) -> datetime:
     """A wall-clock time in the next weeks, mostly near."""
     chance = world.chance
-    days = chance.choice([chance.randint(least_days, 4), chance.randint(least_days, world.rules.horizon_days + 3)])
+    days = chance.choice([chance.randint(least_days, 4), chance.randint(least_days, world.horizon_days + 3)])
     today = world.clock.now().replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
     return today + timedelta(days=days, hours=chance.randint(8, 17), minutes=chance.choice(_MINUTES))
 

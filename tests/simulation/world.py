@@ -167,10 +167,12 @@ class World:
         self.path = self.folder / "gateway.sqlite3"
         self.backup: tuple[Path, Owed, dict[int, Interval], frozenset[int]] | None = None
         shutil.copy(database, self.path)
-        agent = {"horizon_days": self.chance.choice([14, 28])}
-        copies = {"cancelled": self.chance.choice([Cancelled.MARK, Cancelled.MARK, Cancelled.REMOVE])}
-        agent["many_count"] = self.chance.choice([2, 5, 5])
-        self.rulebook = RuleBook.for_everybody(agent=agent, copies=copies)
+        self.horizon_days = self.chance.choice([14, 28])
+        self.removes_cancelled = self.chance.choice([False, False, True])
+        self.rulebook = RuleBook.for_everybody(
+            agent={"horizon_days": self.horizon_days, "many_count": self.chance.choice([2, 5, 5])},
+            copies={"cancelled": Cancelled.REMOVE if self.removes_cancelled else Cancelled.MARK},
+        )
         self.runs = 0
         self.intruded = False  # somebody acted during the run
         self.source = ModelRdvSolidarites(self.server, self.weather, Random(seed + 2))
@@ -513,7 +515,7 @@ class World:
                 return
             if rdv is None or person.agent_id not in rdv.agent_ids:
                 return
-            if not (rdv.cancelled and self.rules.cancelled == "remove"):
+            if not (rdv.cancelled and self.removes_cancelled):
                 raise BrokenPromise("nothing lost", f"the copy of rdv {number} was removed, and the rdv is there")
         elif number in self.server.absences:
             raise BrokenPromise("nothing lost", f"the event of absence {number} was removed, and the absence is there")
