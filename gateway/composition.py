@@ -445,6 +445,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         far_interval=settings.far_interval,
         threads_per_host=settings.gateway.threads_per_host,
         ceiling=settings.limits.to_ceiling(),
+        instance_host=urlsplit(settings.rdv_solidarites.url).hostname or "",
     )
 
 

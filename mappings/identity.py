@@ -11,20 +11,15 @@ import hashlib
 import hmac
 import json
 import unicodedata
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-
-from connectors.records import CalendarEvent
 
 NAMESPACE = "rdvgw-"
 """How every UID of ours begins."""
 
 ABSENCE_TAG = "Occupé · agenda"
 """Title of every absence that the gateway writes for a calendar's busy time: says nothing, and is recognised."""
-
-_NATIVE_PRODUCTS = ("rdv solidarités", "rdv service public")
-_NATIVE_UID_SUFFIX = "@rdv solidarités"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +91,6 @@ def recognise(uid: str, marker: str | None, candidates: Mapping[str, tuple[Kinsh
 def is_tagged(title: str) -> bool:
     """Whether an absence's title is our tag, give or take spaces around it and its Unicode form."""
     return _plain(title) == _plain(ABSENCE_TAG)
-
-
-def is_native_copy(event: CalendarEvent, rdv_uuids: Container[str]) -> bool:
-    """Whether RDV Service Public itself put this event there (its CalDAV sync, its feed, its mails).
-
-    Known by a UID that is an RDV's uuid or one of its absences, or by its PRODID. Such an event is never busy
-    time: the RDV or the absence already is.
-    """
-    uid = event.uid.strip()
-    product = _plain(event.product_id).casefold()
-    return (
-        uid in rdv_uuids
-        or uid.lower() in rdv_uuids
-        or _plain(uid).casefold().endswith(_NATIVE_UID_SUFFIX)
-        or any(name in product for name in _NATIVE_PRODUCTS)
-    )
 
 
 def _plain(text: str) -> str:

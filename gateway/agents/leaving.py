@@ -229,6 +229,7 @@ class Leaving:
         tx.drop_figures(agent.agent_id)
         tx.withdraw_approvals(agent.agent_id)
         tx.replace_holds(agent.agent_id, (), run_id=self._run_id, at=self._started)
+        tx.drop_conflicts(agent.agent_id)
         tx.journal(
             JournalEntry(
                 at=self._started,

@@ -11,6 +11,7 @@ from gateway.store.schema import calendar_state, observed_event
 from gateway.store.upsert import upsert
 from gateway.store.values import CalendarState, KnownItem
 from gateway.sync.values import CalendarRef, SeenEvent
+from mappings.native import NativeSource
 from mappings.times import EventTimes, dump_times, load_times
 
 _STATE = (calendar_state.c.cursor, calendar_state.c.mark, calendar_state.c.read_at)
@@ -55,8 +56,9 @@ def seen_events(connection: Connection, refs: Collection[CalendarRef]) -> Iterat
     events = events.order_by(observed_event.c.calendar_id, observed_event.c.href)
     for calendar_id, href, version, raw, uid, marker, native, text, aside, *digests in connection.execute(events):
         times, unreadable = _times(text)
+        source = native and NativeSource(native)
         yield SeenEvent(
-            by_id[calendar_id], href, version, raw, uid, marker, native, times, aside or unreadable, *digests
+            by_id[calendar_id], href, version, raw, uid, marker, source, times, aside or unreadable, *digests
         )
 
 
@@ -107,7 +109,7 @@ def _event_row(calendar_id: int, event: SeenEvent) -> dict[str, object]:
         "raw_digest": event.raw_digest,
         "uid": event.uid,
         "marker": event.marker,
-        "native": event.native,
+        "native": event.native and event.native.value,
         "times": None if event.times is None else dump_times(event.times),
         "set_aside": event.set_aside,
         "owned_digest": event.owned_digest,

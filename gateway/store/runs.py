@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from connectors.errors import OurBug
 from gateway.store.codec import dump_json, dump_problems, load_problems, load_requests
-from gateway.store.schema import agent_run, first_plan, hold, intent, linked_agent, run
+from gateway.store.schema import agent_run, conflict, first_plan, hold, intent, linked_agent, run
 from gateway.store.upsert import upsert
 from gateway.store.values import AgentStatus, RunRow
 from gateway.sync.values import AgentReport, AgentState, PlanFigures, RunReport
@@ -99,6 +99,12 @@ def agent_status(connection: Connection) -> tuple[AgentStatus, ...]:
         .group_by(intent.c.agent_id)
         .subquery()
     )
+    conflicts = (
+        select(conflict.c.agent_id, func.count().label("n"))
+        .where(conflict.c.over_at.is_(None))
+        .group_by(conflict.c.agent_id)
+        .subquery()
+    )
     query = (
         select(
             linked_agent.c.agent_id,
@@ -109,10 +115,12 @@ def agent_status(connection: Connection) -> tuple[AgentStatus, ...]:
             func.coalesce(held.c.n, 0),
             func.coalesce(agent_run.c.set_aside, 0),
             func.coalesce(pending.c.n, 0),
+            func.coalesce(conflicts.c.n, 0),
         )
         .outerjoin(agent_run, agent_run.c.agent_id == linked_agent.c.agent_id)
         .outerjoin(held, held.c.agent_id == linked_agent.c.agent_id)
         .outerjoin(pending, pending.c.agent_id == linked_agent.c.agent_id)
+        .outerjoin(conflicts, conflicts.c.agent_id == linked_agent.c.agent_id)
         .order_by(linked_agent.c.agent_id)
     )
     return tuple(

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from gateway.store.columns import AnyText, Identifier, Instant, WallClock
 from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -133,7 +133,7 @@ observed_event = Table(
     Column("raw_digest", AnyText, nullable=False),
     Column("uid", AnyText, nullable=False),
     Column("marker", AnyText),
-    Column("native", Boolean, nullable=False),
+    Column("native", AnyText),  # NULL: not put there by RDV-Solidarités itself
     Column("times", AnyText),
     _text("set_aside"),
     _text("owned_digest"),
@@ -341,6 +341,7 @@ conflict = Table(
     Column("ends_at", WallClock),
     Column("tell", AnyText, nullable=False),  # JSON: whom the rules name
     Column("told_at", Instant),
+    Column("over_at", Instant),  # over, and still to be told
     PrimaryKeyConstraint("agent_id", "digest"),
 )
 

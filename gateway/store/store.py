@@ -9,12 +9,14 @@ from datetime import datetime
 
 from connectors.errors import OurBug
 from gateway.journal import log
-from gateway.store import agents, agreed, brakes, calendars, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, conflicts, observed, runs, secret, work
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
     AgentStatus,
     CalendarState,
+    ConflictNotice,
+    ConflictRow,
     HoldRow,
     JournalRow,
     KnownItem,
@@ -28,6 +30,7 @@ from gateway.sync.values import (
     AgentState,
     AgentView,
     CalendarRef,
+    ConflictKind,
     LinkedAgent,
     MatchedAgent,
     OpenIntent,
@@ -183,6 +186,22 @@ class Store:
         """Digests of operations that a person approved and that are not done yet."""
         with self._database.read() as connection:
             return work.approvals(connection, agent_id)
+
+    def conflicts(self, agent_id: int | None = None) -> tuple[ConflictRow, ...]:
+        """What a person should know or settle, as the last runs found it, by agent and by the time concerned."""
+        with self._database.read() as connection:
+            return conflicts.conflicts(connection, agent_id)
+
+    def conflict_counts(self) -> dict[int, dict[ConflictKind, int]]:
+        """How many there are of each kind, by agent id."""
+        with self._database.read() as connection:
+            return conflicts.conflict_counts(connection)
+
+    def conflict_notices(self, limit: int = 1_000) -> tuple[ConflictNotice, ...]:
+        """What is to be told of the conflicts of live agents: each once when it is there, and, if that was told, once
+        when it is over before its time came. Given again until `Transaction.mark_told`."""
+        with self._database.read() as connection:
+            return conflicts.notices(connection, limit)
 
     def stop(self) -> Stop | None:
         """What a person said to stop all writes; None: nobody did."""

@@ -11,14 +11,16 @@ from connectors.errors import OurBug
 from connectors.records import Absence, Rdv
 from gateway.journal import log
 from gateway.keys import Keyring
-from gateway.store import agents, agreed, brakes, calendars, observed, runs, secret, work
-from gateway.store.values import CalendarState, OrganisationState, StoredWindow
+from gateway.store import agents, agreed, brakes, calendars, conflicts, observed, runs, secret, work
+from gateway.store.conflicts import ConflictChanges
+from gateway.store.values import CalendarState, ConflictNotice, OrganisationState, StoredWindow
 from gateway.sync.values import (
     AgentReport,
     AgentState,
     AgreedCopy,
     AgreedMirror,
     CalendarRef,
+    Conflict,
     Held,
     JournalEntry,
     LinkedAgent,
@@ -232,6 +234,32 @@ class Transaction:
     def consume_approval(self, agent_id: int, digest: str) -> bool:
         """Use an approval up; False when there was none."""
         return work.consume_approval(self._connection, agent_id, digest)
+
+    # --- conflicts -------------------------------------------------------------------------------------------
+
+    def replace_conflicts(
+        self,
+        agent_id: int,
+        found: Iterable[Conflict],
+        *,
+        tell: Sequence[str],
+        run_id: str,
+        at: datetime,
+        wall: datetime,
+    ) -> ConflictChanges:
+        """These are all the agent's conflicts now; what came and what is over by that. One that was there keeps its
+        `since`. `tell`: whom to tell of them. `wall`: the same moment as `at`, as the agent's wall-clock."""
+        return conflicts.replace_conflicts(
+            self._connection, agent_id, found, tell=tell, run_id=run_id, at=at, wall=wall
+        )
+
+    def drop_conflicts(self, agent_id: int) -> None:
+        """The agent's conflicts concern nobody any more."""
+        conflicts.drop_conflicts(self._connection, agent_id)
+
+    def mark_told(self, told: Iterable[ConflictNotice], *, at: datetime) -> None:
+        """These notices (`Store.conflict_notices`) reached whom they were for: none of them is given again."""
+        conflicts.mark_told(self._connection, told, at=at)
 
     # --- runs, journal, secrets ------------------------------------------------------------------------------
 

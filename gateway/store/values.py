@@ -10,6 +10,7 @@ from typing import NamedTuple
 from gateway.sync.values import (
     Action,
     AgentState,
+    Conflict,
     HoldReason,
     JournalEntry,
     ObjectKind,
@@ -107,6 +108,29 @@ class HoldRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictRow:
+    """A conflict that is there now. `run_id`: of the run that found it. `tell`: "agent" or e-mail addresses, as the
+    rules name them. `told_at` None: nobody was told yet."""
+
+    conflict: Conflict
+    since: datetime
+    run_id: str
+    tell: tuple[str, ...]
+    told_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictNotice:
+    """Something to tell of a conflict: that it is there since then; or, `over`, that it is no more, or was settled as
+    soon as it was found."""
+
+    conflict: Conflict
+    since: datetime
+    tell: tuple[str, ...]
+    over: bool
+
+
+@dataclass(frozen=True, slots=True)
 class AgentStatus:
     """Where one agent stands. `last_problem` is of the last run: None when it had none."""
 
@@ -118,6 +142,7 @@ class AgentStatus:
     held: int
     set_aside: int
     open_intents: int
+    conflicts: int
 
 
 @dataclass(frozen=True, slots=True)

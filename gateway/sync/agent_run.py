@@ -16,6 +16,7 @@ from gateway.sync.apply import Applier, Outcome
 from gateway.sync.ceiling import Ceiling, remote_of, split
 from gateway.sync.figures import figures_of
 from gateway.sync.guard import GuardContext, guard, totals_of
+from gateway.sync.keep_conflicts import keep_conflicts
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
@@ -203,6 +204,9 @@ class AgentRunner:
         now = self.clock.now()
         with self.store.transaction() as tx:
             tx.replace_holds(agent.agent_id, guarded.held, run_id=self.run_id, at=now)
+            if not self.dry_run:
+                rules = self.context.rules(agent)
+                keep_conflicts(tx, agent, plan.conflicts, tell=rules.tell_conflicts, run_id=self.run_id, at=now)
             if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved:
                 horizon = self.context.rules(agent).horizon_days
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))

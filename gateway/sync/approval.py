@@ -8,7 +8,7 @@ from datetime import datetime
 
 from gateway.store.store import Store
 from gateway.store.values import HoldRow
-from gateway.sync.values import AgentState, JournalEntry
+from gateway.sync.values import AgentState, HoldReason, JournalEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,14 @@ class Approval:
 def pending(store: Store, agent_ids: Collection[int] | None = None) -> Approval:
     """What waits: held operations, and agents whose first plan was made and waits as a whole (even an empty one).
 
-    Nothing of those who are paused or have left: what they had is planned and shown again when they come back.
+    Nothing of those who are paused or have left: what they had is planned and shown again when they come back. Nor what
+    a second synchroniser holds: no approval lets that through.
     """
     active = store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
     chosen = {agent.agent_id for agent in active if agent_ids is None or agent.agent_id in agent_ids}
-    waiting = tuple(hold for hold in store.holds() if hold.agent_id in chosen)
+    waiting = tuple(
+        hold for hold in store.holds() if hold.agent_id in chosen and hold.reason is not HoldReason.NATIVE_SYNC
+    )
     planned = {figures.agent_id for figures in store.first_plans()}
     first = tuple(
         agent.agent_id

@@ -39,6 +39,7 @@ class EngineSettings:
     far_interval: timedelta = timedelta(hours=6)
     threads_per_host: int = 4
     ceiling: Ceiling = field(default_factory=Ceiling)
+    instance_host: str = ""  # of RDV-Solidarités
 
 
 class Engine:
@@ -67,8 +68,9 @@ class Engine:
         self._clock = clock
         self._new_id = new_id
         self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
+        horizon = timedelta(days=settings.rulebook.longest_horizon_days)
         self._calendars = CalendarObserver(
-            store, clock, keys.digest_key, timedelta(days=settings.rulebook.longest_horizon_days)
+            store, clock, keys.digest_key, horizon, instance_host=settings.instance_host
         )
 
     def run(

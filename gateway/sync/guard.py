@@ -17,7 +17,6 @@ from gateway.sync.values import (
     AgentState,
     AgentView,
     BlockOrigin,
-    ConflictKind,
     Guarded,
     Held,
     HoldReason,
@@ -54,35 +53,41 @@ def totals_of(view: AgentView) -> dict[OperationClass, int]:
 def guard(plan: Plan, context: GuardContext) -> Guarded:
     """Split a plan's operations into those that may run and those that wait, each with its reason."""
     crowded = _crowded_classes(plan.operations, context)
-    doubled = any(conflict.kind is ConflictKind.NATIVE_SYNC for conflict in plan.conflicts)
     allowed: list[Operation] = []
     held: list[Held] = []
     for operation in plan.operations:
         reason = None
-        if operation.digest not in context.approvals:
-            reason = _reason(operation, context, crowded, doubled=doubled)
+        if plan.doubled and _adds_to_doubles(operation):
+            reason = HoldReason.NATIVE_SYNC
+        elif operation.digest not in context.approvals:
+            reason = _reason(operation, context, crowded)
         if reason is None:
             allowed.append(operation)
             continue
         cover, waiting = _cover_part(operation, reason)
         allowed.extend(cover)
-        if waiting.digest not in context.approvals:
+        if reason is HoldReason.NATIVE_SYNC or waiting.digest not in context.approvals:
             held.append(Held(waiting, reason, _explain(waiting, reason, context)))
         else:
             allowed.append(waiting)
     return Guarded(tuple(allowed), tuple(held))
 
 
-def _reason(
-    operation: Operation, context: GuardContext, crowded: Collection[OperationClass], *, doubled: bool
-) -> HoldReason | None:
+def _adds_to_doubles(operation: Operation) -> bool:
+    """No approval lets it through: the approval of a first run, or of a whole wave, would double everybody's RDVs.
+
+    A copy whose RDV is gone is taken away all the same.
+    """
+    return operation.kind is ObjectKind.RDV_COPY and operation.action in (Action.CREATE, Action.UPDATE)
+
+
+def _reason(operation: Operation, context: GuardContext, crowded: Collection[OperationClass]) -> HoldReason | None:
     if operation.action is Action.PAIR:
         return None  # writes nothing
     reasons = {
         HoldReason.FIRST_RUN: context.state is AgentState.FIRST_RUN,
         HoldReason.UNPROVEN: bool(operation.unproven),
         HoldReason.FOUND_ABSENCE: operation.needs_approval,
-        HoldReason.NATIVE_SYNC: doubled and operation.kind is ObjectKind.RDV_COPY,
         HoldReason.MANY_REMOVALS: operation.op_class in crowded and _removes(operation),
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -141,7 +146,9 @@ def _explain(operation: Operation, reason: HoldReason, context: GuardContext) ->
         case HoldReason.FOUND_ABSENCE:
             return "a person typed this absence before the gateway came; changing it needs an approval"
         case HoldReason.NATIVE_SYNC:
-            return "RDV-Solidarités' own sync also writes this agenda: RDVs would be doubled"
+            return (
+                "RDV-Solidarités itself also writes this agenda: RDVs would be doubled; no approval lets them through"
+            )
         case HoldReason.MANY_REMOVALS:
             total = context.totals.get(operation.op_class, 0)
             return f"many removals at once ({operation.op_class}, of {total}): a person should look first"

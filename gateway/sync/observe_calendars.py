@@ -16,7 +16,8 @@ from gateway.store.values import KnownItem
 from gateway.sync.observed_changes import note_changes
 from gateway.sync.planning.context import title_digest
 from gateway.sync.values import CalendarRef, SeenEvent, Side
-from mappings.identity import NAMESPACE, is_native_copy
+from mappings.identity import NAMESPACE
+from mappings.native import native_source
 from mappings.owned import notes_digest, owned_digest, owned_of_event, times_digest
 from mappings.times import times_of
 
@@ -36,6 +37,7 @@ class CalendarObserver:
     clock: Clock
     digest_key: bytes
     horizon: timedelta
+    instance_host: str = ""  # of RDV-Solidarités, to know links to its RDVs
 
     def read(self, account: CalendarAccount, ref: CalendarRef, mark: str, *, run_id: str = "") -> bool:
         """Bring the shadow of one calendar up to date; False when its `mark` says that nothing changed.
@@ -131,7 +133,7 @@ class CalendarObserver:
             base.raw_digest,
             uid=event.uid,
             marker=event.marker,
-            native=is_native_copy(event, ()),
+            native=native_source(event, self.instance_host),
             times=times,
             **digests,
         )

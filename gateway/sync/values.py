@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from connectors.records import Absence, EventDraft, Rdv
 from gateway.rules.book import RuleSubject
 from mappings.blocks import Provenance
+from mappings.native import NativeSource
 from mappings.times import EventTimes
 
 
@@ -138,7 +139,7 @@ class SeenEvent:
     raw_digest: str
     uid: str = ""
     marker: str | None = None
-    native: bool = False  # made by RDV-Solidarités' own calendar sync
+    native: NativeSource | None = None  # put there by RDV-Solidarités itself, as far as the event alone tells
     times: EventTimes | None = None  # None: set aside, or holds no event
     set_aside: str = ""  # why it cannot be read; "" if it can
     # Keyed digests of our own fields, for events that carry our marker or our UID namespace; "" for others.
@@ -308,6 +309,12 @@ class ConflictKind(StrEnum):
     NATIVE_SYNC = "native_sync"
     ORPHAN = "orphan"
     NEAR_TWIN = "near_twin"
+    RDV_OVER_BUSY = "rdv_over_busy"
+
+    @property
+    def is_momentary(self) -> bool:
+        """Settled as soon as it is found: there is nothing to do but to tell of it."""
+        return self in (ConflictKind.BOTH_EDITED, ConflictKind.DELETED_AND_EDITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +327,16 @@ class Conflict:
     rdv_id: int | None = None
     absence_id: int | None = None
     href: str = ""
+    start: datetime | None = None  # wall-clock of the agent: the time that it is about
+    end: datetime | None = None
+
+    @property
+    def digest(self) -> str:
+        """Names this conflict from one run to the next. A second synchroniser is one, whatever it wrote."""
+        about: tuple[object, ...] = (self.rdv_id, self.absence_id, self.href, str(self.start), str(self.end))
+        if self.kind is ConflictKind.NATIVE_SYNC:
+            about = ()
+        return hashlib.sha256(repr((self.agent_id, self.kind.value, *about)).encode()).hexdigest()
 
 
 class ChangeKind(StrEnum):
@@ -379,6 +396,7 @@ class Plan:
     changes: tuple[Change, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
+    doubled: bool = False  # another synchroniser writes this agent's RDVs: no copy of ours is made or changed
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.records import CalendarEvent, EventComponent
 from mappings.identity import (
     ABSENCE_TAG,
     NAMESPACE,
     Identity,
     Kinship,
     Recognised,
-    is_native_copy,
     is_tagged,
     recognise,
 )
@@ -26,7 +23,6 @@ from tests.mappings.samples import IDENTITY
 COPY, COPY_MARKER = IDENTITY.copy_uid(7, 12), IDENTITY.copy_marker(7, 12)
 MIRROR, MIRROR_MARKER = IDENTITY.mirror_uid(7, 12), IDENTITY.mirror_marker(7, 12)
 CANDIDATES = {COPY: (Kinship.COPY, 7, COPY_MARKER), MIRROR: (Kinship.MIRROR, 7, MIRROR_MARKER)}
-NO_TIME = datetime(2026, 3, 2)
 
 
 def test_uid_is_a_safe_file_name() -> None:
@@ -89,22 +85,3 @@ def test_tag_is_known_in_other_spacing_and_unicode_forms(title: str) -> None:
 @pytest.mark.parametrize("title", ["", "Occupé", "occupé · agenda", ABSENCE_TAG + " 2", "Occupé - agenda"])
 def test_other_titles_are_not_the_tag(title: str) -> None:
     assert not is_tagged(title)
-
-
-@pytest.mark.parametrize(
-    ("uid", "product", "native"),
-    [
-        ("5a0b", "", True),
-        (" 5A0B ", "", True),
-        ("x", "RDV Solidarités", True),
-        ("x", "-//RDV Solidarite\u0301s//FR", True),
-        ("x", "-//rdv service public//FR", True),
-        ("absence_412@RDV Solidarités", "", True),
-        ("x", "-//Mozilla.org//FR", False),
-        ("5a0b-copy", "", False),
-        (COPY, "-//rdv-gateway//FR", False),
-    ],
-)
-def test_copies_by_rdv_service_public_itself(uid: str, product: str, native: bool) -> None:
-    event = CalendarEvent(uid, (EventComponent(NO_TIME, NO_TIME),), product_id=product)
-    assert is_native_copy(event, {"5a0b"}) is native

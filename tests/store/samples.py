@@ -38,6 +38,7 @@ from gateway.sync.values import (
     Suppression,
 )
 from mappings.blocks import Provenance
+from mappings.native import NativeSource
 from mappings.times import Availability, ComponentTimes, EventTimes, canonical_time
 
 AGENT = 7
@@ -234,7 +235,7 @@ events = st.builds(
     raw_digest=_texts,
     uid=_texts,
     marker=st.none() | _texts,
-    native=st.booleans(),
+    native=st.none() | st.sampled_from(NativeSource),
     times=st.none()
     | st.builds(
         EventTimes,

@@ -156,7 +156,7 @@ def test_the_status_of_an_agent_remembers_the_last_complete_sync(store: Store) -
     with store.transaction() as tx:
         tx.put_agent(agent(3, state=AgentState.PAUSED))
         tx.save_agent_result(AgentReport(AGENT), run_id="run-1", at=NOW, complete=True)
-    assert store.agent_status()[1] == AgentStatus(AGENT, AgentState.LIVE, NOW, "run-1", None, 0, 0, 0)
+    assert store.agent_status()[1] == AgentStatus(AGENT, AgentState.LIVE, NOW, "run-1", None, 0, 0, 0, 0)
     with store.transaction() as tx:
         tx.save_agent_result(troubled, run_id="run-2", at=LATER, complete=False)
         tx.replace_holds(AGENT, held(operation(rdv_id=1), operation(rdv_id=2)), run_id="run-2", at=LATER)
@@ -164,8 +164,8 @@ def test_the_status_of_an_agent_remembers_the_last_complete_sync(store: Store) -
         closed = tx.open_intent("run-2", operation(), highest_absence_id=0, at=LATER)
         tx.close_intent(closed.id, "done")
     assert store.agent_status() == (
-        AgentStatus(3, AgentState.PAUSED, None, None, None, 0, 0, 0),
-        AgentStatus(AGENT, AgentState.LIVE, NOW, "run-2", PROBLEM, 2, 1, 1),
+        AgentStatus(3, AgentState.PAUSED, None, None, None, 0, 0, 0, 0),
+        AgentStatus(AGENT, AgentState.LIVE, NOW, "run-2", PROBLEM, 2, 1, 1, 0),
     )
 
 

@@ -125,6 +125,27 @@ def test_the_native_sync_holds_copies_alone() -> None:
     assert [each.reason for each in judged.held] == [HoldReason.NATIVE_SYNC]
 
 
+def test_no_approval_lets_a_doubled_copy_through() -> None:
+    """A whole wave is approved at once: nobody may have looked at this one agent."""
+    first, native = rdv(), replace(event("x", "2 10:00", "2 10:30"), uid=rdv().uuid)
+    plan = make_plan(view(rdvs=[SeenRdv(first, Presence.PRESENT)], events=[native]), context())
+    approvals = frozenset(each.digest for each in plan.operations)
+    for state in (AgentState.FIRST_RUN, AgentState.LIVE):
+        judged = judge(plan, state=state, approvals=approvals)
+        assert [each.reason for each in judged.held] == [HoldReason.NATIVE_SYNC]
+        assert judged.allowed == ()
+
+
+def test_a_copy_whose_rdv_is_gone_is_removed_although_others_are_doubled() -> None:
+    copy, seen = copy_of(rdv())
+    native = replace(event("x", "5 10:00", "5 10:30"), uid=rdv(2).uuid)
+    later = SeenRdv(rdv(2, "5 10:00"), Presence.PRESENT)
+    situation = view(rdvs=[SeenRdv(rdv(), Presence.GONE), later], copies=[copy], events=[seen, native])
+    judged = judge(make_plan(situation, context()), situation)
+    assert [(op.action, op.rdv_id) for op in judged.allowed] == [(Action.DELETE, 1)]
+    assert [(each.operation.rdv_id, each.reason) for each in judged.held] == [(2, HoldReason.NATIVE_SYNC)]
+
+
 def test_an_operation_keeps_its_digest_from_one_plan_to_the_next() -> None:
     situation = view(events=events(3), rdvs=[SeenRdv(rdv(), Presence.PRESENT)])
     digests = [op.digest for op in make_plan(situation, context()).operations]

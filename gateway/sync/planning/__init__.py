@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time
-
 from gateway.sync.planning.blocks import plan_blocks
+from gateway.sync.planning.conflicts import rdvs_over_busy
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.copies import plan_copies
 from gateway.sync.planning.mirrors import plan_mirrors
+from gateway.sync.planning.native_copies import find_native_copies
 from gateway.sync.planning.recognition import SortedEvents, sort_events
 from gateway.sync.values import (
     Action,
@@ -16,10 +16,8 @@ from gateway.sync.values import (
     ConflictKind,
     Operation,
     Plan,
-    SeenEvent,
     SetAside,
 )
-from mappings.wallclock import to_instant
 
 __all__ = ["PlanContext", "make_plan"]
 
@@ -30,15 +28,24 @@ def make_plan(view: AgentView, context: PlanContext) -> Plan:
     copies = plan_copies(view, events, context)
     blocks = plan_blocks(view, events, context)
     mirrors = plan_mirrors(view, events, context, blocks.claimed)
+    native = find_native_copies(view, events, context)
     operations = _without_open_intents(view, (*copies.operations, *blocks.operations, *mirrors.operations))
     return Plan(
         agent_id=view.agent.agent_id,
         operations=tuple(sorted(operations, key=_order)),
         changes=(*blocks.changes, *mirrors.changes),
-        conflicts=(*copies.conflicts, *blocks.conflicts, *mirrors.conflicts, *_strangers(view, events, context)),
+        conflicts=(
+            *copies.conflicts,
+            *blocks.conflicts,
+            *mirrors.conflicts,
+            *native.conflicts,
+            *_orphans(view, events),
+            *rdvs_over_busy(view, blocks.busy, blocks.claimed, context),
+        ),
         set_aside=tuple(
             dict.fromkeys((*copies.set_aside, *blocks.set_aside, *mirrors.set_aside, *_unreadable_copies(view, events)))
         ),
+        doubled=native.doubled,
     )
 
 
@@ -60,34 +67,7 @@ def _unreadable_copies(view: AgentView, events: SortedEvents) -> list[SetAside]:
     return [SetAside(view.agent.agent_id, each.href, each.set_aside) for each in own if each and each.set_aside]
 
 
-def _strangers(view: AgentView, events: SortedEvents, context: PlanContext) -> list[Conflict]:
-    """Events of another sync on the same agenda, and events of ours that nothing is known of."""
-    agent_id = view.agent.agent_id
-    native = [each for each in events.native if _is_ahead(each, view, context)]
-    found = [
-        Conflict(
-            agent_id,
-            ConflictKind.NATIVE_SYNC,
-            "RDV-Solidarités' own calendar sync also writes this agenda: RDVs would be doubled; switch one of them off",
-            href=each.href,
-        )
-        for each in native[:1]
-    ]
+def _orphans(view: AgentView, events: SortedEvents) -> list[Conflict]:
+    """Events of ours that nothing is known of."""
     reason = "this event bears the gateway's namespace but no RDV or absence is known for it"
-    found += [Conflict(agent_id, ConflictKind.ORPHAN, reason, href=each.href) for each in events.orphans]
-    return found
-
-
-def _is_ahead(event: SeenEvent, view: AgentView, context: PlanContext) -> bool:
-    """A copy that a former sync left in the past disturbs nobody."""
-    if event.times is None:
-        return False
-    for component in event.times.components:
-        if component.recurrence:
-            return True
-        end = component.end
-        if not isinstance(end, datetime):
-            end = datetime.combine(end, time.min)
-        if (end if end.tzinfo else to_instant(end, view.agent.zone)) > context.now:
-            return True
-    return False
+    return [Conflict(view.agent.agent_id, ConflictKind.ORPHAN, reason, href=each.href) for each in events.orphans]

@@ -48,6 +48,7 @@ class BlocksPlan:
     conflicts: tuple[Conflict, ...]
     set_aside: tuple[SetAside, ...]
     claimed: frozenset[int]
+    busy: tuple[Block, ...]  # occurrences that occupy time, what persons freed by hand left out
 
 
 def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> BlocksPlan:
@@ -73,6 +74,7 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
         conflicts=pairs.conflicts,
         set_aside=busy.set_aside,
         claimed=frozenset({block.absence_id for block in (*view.blocks, *paired)} | pairs.claimed),
+        busy=freed.units,
     )
 
 

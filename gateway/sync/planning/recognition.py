@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from gateway.sync.planning.context import PlanContext
-from gateway.sync.values import AgentView, CalendarRef, SeenEvent
+from gateway.sync.values import AgentView, CalendarRef, Presence, SeenEvent
 from mappings.identity import Kinship, recognise
+from mappings.native import NativeSource, is_named_for
+from mappings.rdv_event import rdv_zone
+from mappings.times import Availability
+from mappings.wallclock import to_instant
+
+
+@dataclass(frozen=True, slots=True)
+class NativeEvent:
+    """An event that RDV-Solidarités itself put there. `is_own`: certainly of an RDV of this agent."""
+
+    event: SeenEvent
+    source: NativeSource
+    is_own: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +32,7 @@ class SortedEvents:
     busy: tuple[SeenEvent, ...]  # in a calendar that blocks, and nobody's but the agent's
     copies: Mapping[int, SeenEvent]
     mirrors: Mapping[int, SeenEvent]
-    native: tuple[SeenEvent, ...]
+    native: tuple[NativeEvent, ...]
     orphans: tuple[SeenEvent, ...]
 
 
@@ -28,19 +42,22 @@ def sort_events(view: AgentView, context: PlanContext) -> SortedEvents:
     sources = frozenset(agent.sources)
     known_places = {(copy.ref, copy.href) for copy in view.copies} | {(m.ref, m.href) for m in view.mirrors}
     candidates = _candidates(view, context)
-    uuids = frozenset(seen.rdv.uuid for seen in view.rdvs)
+    known_rdvs = _known_rdvs(view, context)
     copies: dict[int, SeenEvent] = {}
     mirrors: dict[int, SeenEvent] = {}
     busy: list[SeenEvent] = []
-    native: list[SeenEvent] = []
+    native: list[NativeEvent] = []
     orphans: list[SeenEvent] = []
     for event in sorted(view.events, key=lambda e: (e.ref, e.href)):
         if (event.ref, event.href) in known_places:
             continue
-        kinship, number = _kinship(event, candidates, uuids)
-        if kinship is None:
-            native.append(event)
-        elif kinship is Kinship.ORPHAN:
+        found = _native(event, known_rdvs)
+        if found is not None:
+            native.append(found)
+            continue
+        recognised = recognise(event.uid, event.marker, candidates)
+        kinship, number = recognised.kinship, recognised.id or 0
+        if kinship is Kinship.ORPHAN:
             orphans.append(event)
         elif kinship is Kinship.THEIRS:
             if event.ref in sources:
@@ -57,14 +74,45 @@ def sort_events(view: AgentView, context: PlanContext) -> SortedEvents:
     )
 
 
-def _kinship(
-    event: SeenEvent, candidates: Mapping[str, tuple[Kinship, int, str]], uuids: Container[str]
-) -> tuple[Kinship | None, int]:
-    """The kinship and the number of the RDV or absence; None for a copy made by RDV-Solidarités itself."""
-    if event.native or event.uid in uuids:
-        return None, 0
-    recognised = recognise(event.uid, event.marker, candidates)
-    return recognised.kinship, recognised.id or 0
+@dataclass(frozen=True, slots=True)
+class _KnownRdvs:
+    """Of the agent's RDVs: how RDV-Solidarités calls their copies, in lower case, and when they take place."""
+
+    uuids: frozenset[str]
+    spans: frozenset[tuple[datetime, datetime]]  # instants; not of those that are cancelled
+
+
+def _known_rdvs(view: AgentView, context: PlanContext) -> _KnownRdvs:
+    spans: set[tuple[datetime, datetime]] = set()
+    for seen in view.rdvs:
+        rdv = seen.rdv
+        if seen.presence is Presence.PRESENT and not rdv.cancelled and view.agent.agent_id in rdv.agent_ids:
+            zone = rdv_zone(rdv, context.organisation_zone(rdv.organisation_id))
+            spans.add((to_instant(rdv.starts_at, zone), to_instant(rdv.ends_at, zone, start=False)))
+    return _KnownRdvs(frozenset(seen.rdv.uuid.lower() for seen in view.rdvs), frozenset(spans))
+
+
+def _native(event: SeenEvent, rdvs: _KnownRdvs) -> NativeEvent | None:
+    """What the event alone tells, and what the agent's RDVs add: their names; and, for a mere hint, their times."""
+    if is_named_for(event.uid, event.href, rdvs.uuids):
+        source = event.native or NativeSource.RDV_UID
+        return NativeEvent(event, NativeSource.OUTLOOK if source is NativeSource.LINKED else source, is_own=True)
+    if event.native is NativeSource.LINKED:
+        return NativeEvent(event, NativeSource.OUTLOOK, is_own=True) if _takes_place_then(event, rdvs) else None
+    return NativeEvent(event, event.native, is_own=False) if event.native is not None else None
+
+
+def _takes_place_then(event: SeenEvent, rdvs: _KnownRdvs) -> bool:
+    """Whether it is at the very time of one of the RDVs, or cancelled, which occupies no time at all."""
+    if event.times is None or len(event.times.components) != 1:
+        return False
+    component = event.times.components[0]
+    if component.availability is Availability.CANCELLED:
+        return True
+    start, end = component.start, component.end
+    if not isinstance(start, datetime) or not isinstance(end, datetime) or not (start.tzinfo and end.tzinfo):
+        return False
+    return not component.recurrence and (start, end) in rdvs.spans
 
 
 def _candidates(view: AgentView, context: PlanContext) -> dict[str, tuple[Kinship, int, str]]:
