@@ -15,7 +15,7 @@ from types import MappingProxyType
 class Basis(StrEnum):
     """How something is known of a kind of server."""
 
-    TESTED = "tested"  # every run of the tests tries it on the real server
+    TESTED = "tested"  # the tests try it on the real server, in the version that the profile names
     MEASURED = "measured"  # seen once on the real server, in the version that the profile names
     DOCUMENTED = "documented"  # its documentation, its source or its users' reports say so; not tried
     ASSUMED = "assumed"  # nobody said so: the careful choice
@@ -81,12 +81,14 @@ _ALL = (
     ServerProfile(
         "sogo",
         "sogo",
-        basis=Basis.MEASURED,
+        basis=Basis.TESTED,
         version="5.8",
         remarks=(
             "marks count whole seconds: a calendar is read once more after a change",
             "an ETag can come back with another content: the time of the change is part of the version",
+            "only listings tell that time: what a sync-token answer names is always read",
             "sync-token answers repeat old removals and accept dead tokens",
+            "a calendar made anew at the same address is told by the weekly listing only",
             "no precondition protects a creation or a removal: each is preceded by a reading",
             "mails people when an event with attendees is written or removed",
             "closes connections without saying so",
@@ -97,7 +99,7 @@ _ALL = (
         "davical",
         create_condition=True,
         delete_condition=True,
-        basis=Basis.MEASURED,
+        basis=Basis.TESTED,
         version="1.1.12",
         remarks=(
             "accepts dead sync-tokens, and forgets them after 7 days: listed whole after such a gap",
@@ -110,7 +112,7 @@ _ALL = (
         "cyrus",
         create_condition=True,
         delete_condition=True,
-        basis=Basis.MEASURED,
+        basis=Basis.TESTED,
         version="3.6",
         remarks=(
             "shows an anonymous visitor no calendar instead of asking who it is",

@@ -3,16 +3,19 @@ in between would hide: their own connections, their own addresses, and calendars
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from connectors.caldav.profiles import PROFILES
 from connectors.errors import BadItem, ITMustAct
 from tests.connectors.caldav.bench import CalDavBench, CalDavServer
 from tests.contract.calendar_contract import CalendarContract, draft, versions, vevent
 from tests.servers.cyrus import CyrusServer
 from tests.servers.davical import DavicalServer
+from tests.servers.debian import program
 from tests.servers.sogo import SogoServer
 
 pytestmark = pytest.mark.system
@@ -50,6 +53,13 @@ def bench(request: pytest.FixtureRequest) -> Iterator[CalDavBench]:
     server: CalDavServer = request.getfixturevalue(request.param)
     with CalDavBench(server, **_KNOWN_FOR[request.param]) as bench:
         yield bench
+
+
+@pytest.mark.parametrize(("package", "name"), [("sogo", "sogo"), ("davical", "davical"), ("cyrus-imapd", "cyrus")])
+def test_the_profile_names_the_version_that_these_tests_run(package: str, name: str) -> None:
+    asked = [program("dpkg-query"), "--show", "--showformat=${Version}", package]
+    version = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert version.startswith(PROFILES[name].version)
 
 
 def test_writing_and_reading_bear_how_the_server_ends_its_connections(bench: CalDavBench) -> None:
