@@ -1,6 +1,7 @@
 """Writing an event of ours as an iCalendar file (RFC 5545), and changing our part of one that people edited. Pure.
 
-Never an ORGANIZER, an ATTENDEE, a VALARM or a METHOD: each of them makes some server send mail, ring, or refuse.
+Never an ORGANIZER, an ATTENDEE or a METHOD: each of them makes some server send mail, or refuse. A VALARM only in a new
+file and only if it is asked for, never one that sends anything.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _LINE_BREAKS = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
 # Neither iCalendar (section 3.1) nor XML can carry these; half a surrogate pair is no character at all.
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _RULE = re.compile(r"[A-Z0-9=;,:+-]+")
+_COLOR = re.compile(r"[a-z]*")
 
 # What `draft` decides. Outlook's copies of our properties go with them: they would say the opposite for ever.
 _OURS = frozenset(
@@ -49,6 +51,7 @@ def render_draft(draft: EventDraft, *, now: datetime) -> bytes:
             "BEGIN:VEVENT",
             f"UID:{_escaped(_one_line(draft.uid))}",
             *_our_lines(draft, now=now, sequence=0, notes=True),
+            *_new_lines(draft),
             *("END:VEVENT", "END:VCALENDAR"),
         ]
     )
@@ -104,6 +107,8 @@ def _checked(draft: EventDraft) -> None:
         raise OurBug("A draft ends before it starts.", system="icalendar")
     if not all(_RULE.fullmatch(rule) for rule in draft.recurrence.rules):
         raise OurBug("A draft holds a rule that is no RRULE.", system="icalendar")
+    if not _COLOR.fullmatch(draft.color):
+        raise OurBug("The colour of a draft is no CSS name.", system="icalendar")
     zone = _zone_of(draft)
     if zone is not None and zone not in VTIMEZONES:
         raise OurBug(f"No VTIMEZONE is at hand for {zone}.", system="icalendar")
@@ -140,6 +145,19 @@ def _our_lines(draft: EventDraft, *, now: datetime, sequence: int, notes: bool) 
         yield f"URL:{''.join(_one_line(draft.url).split())}"
     yield from (f"CLASS:{draft.classification}", f"STATUS:{draft.status}", f"TRANSP:{draft.transparency}")
     yield f"{MARKER_PROPERTY}:{_escaped(_one_line(draft.marker))}"
+
+
+def _new_lines(draft: EventDraft) -> Iterator[str]:
+    """What a new event is given once, and an update never touches."""
+    category = _escaped(_one_line(draft.category))
+    if category:
+        yield f"CATEGORIES:{category}"
+    if draft.color:
+        yield f"COLOR:{draft.color}"
+    if draft.reminder is not None:
+        text = _escaped(_one_line(draft.reminder.text))
+        yield from ("BEGIN:VALARM", "ACTION:DISPLAY", f"DESCRIPTION:{text}")
+        yield from (f"TRIGGER:-PT{max(0, draft.reminder.minutes_before)}M", "END:VALARM")
 
 
 def _recurrence_lines(draft: EventDraft, zone: str | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ Personal text (title, place, notes) exists in these records in memory only.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -115,10 +115,20 @@ class CalendarItem:
 
 
 @dataclass(frozen=True, slots=True)
-class EventDraft:
-    """What we want an event of ours to be. Never an organizer, an attendee or a reminder.
+class Reminder:
+    """An alarm that shows `text` so many minutes before an event starts (RFC 5545 section 3.6.6, DISPLAY)."""
 
-    `start`/`end` as in EventComponent. `recurrence` only for a recurring absence of RDV-Solidarités.
+    minutes_before: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventDraft:
+    """What we want an event of ours to be. Never an organizer or an attendee.
+
+    `start`/`end` as in EventComponent. `recurrence` only for a recurring absence of RDV-Solidarités. `category`,
+    `color` (a CSS3 name, RFC 7986 section 5.9) and `reminder` are written into a new event only: from then on they
+    are the agent's, and an update leaves alone what is there.
     """
 
     uid: str
@@ -133,6 +143,9 @@ class EventDraft:
     transparency: Transparency = Transparency.OPAQUE
     status: EventStatus = EventStatus.CONFIRMED
     classification: Classification = Classification.PRIVATE
+    category: str = ""
+    color: str = ""
+    reminder: Reminder | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,14 +248,41 @@ class Motif:
     collectif: bool = False
 
 
+class UsagerField(StrEnum):
+    """A usager's fields that can be chosen, by name. Remarks and social fields (family, housing, benefits, case
+    number) are not among them, so no configuration can ask for them."""
+
+    FIRST_NAME = "first_name"
+    LAST_NAME = "last_name"
+    PHONE_NUMBER = "phone_number"
+    EMAIL = "email"
+    ADDRESS = "address"  # also the street of a home visit
+    BIRTH_DATE = "birth_date"
+
+
+@dataclass(frozen=True, slots=True)
+class RdvSelection:
+    """What of an RDV's personal content may pass the connector's door: what some rule shows. By default nothing.
+
+    `context`: what agents wrote in the RDV's context.
+    """
+
+    usager_fields: frozenset[UsagerField] = frozenset()
+    context: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Participation:
-    """One usager's part in an RDV. `usager_name` is None unless the département chose it."""
+    """One usager's part in an RDV. `usager`: the fields that passed the door and are not empty, each once."""
 
     id: int
     status: str
     usager_id: int | None = None
-    usager_name: str | None = field(default=None, repr=False)
+    usager: tuple[tuple[UsagerField, str], ...] = field(default=(), repr=False)
+
+    def said(self, of: UsagerField) -> str:
+        """That field of the usager; "" when it was not chosen, or is not known."""
+        return next((value for name, value in self.usager if name is of), "")
 
 
 class RdvStatus(StrEnum):
@@ -286,32 +326,27 @@ class Rdv:
     context: str = field(default="", repr=False)  # only if chosen
     participations: tuple[Participation, ...] = ()
     url: str = ""  # the RDV's page in RDV-Solidarités
+    phone_number: str = field(default="", repr=False)  # of the lieu, else of the organisation; never an usager's
+    visio_url: str = field(default="", repr=False)  # where to meet; whoever has it can come in
+
+    def only(self, selection: RdvSelection) -> Rdv:
+        """The same RDV as if no more than that had passed the door."""
+        chosen = selection.usager_fields
+        at_home = self.location_type == "home"
+        return replace(
+            self,
+            lieu_address="" if at_home and UsagerField.ADDRESS not in chosen else self.lieu_address,
+            context=self.context if selection.context else "",
+            participations=tuple(
+                replace(each, usager=tuple(pair for pair in each.usager if pair[0] in chosen))
+                for each in self.participations
+            ),
+        )
 
     @property
     def cancelled(self) -> bool:
         """By status alone: `cancelled_at` is also set for a no-show (API facts, 6.1)."""
         return self.status in (RdvStatus.EXCUSED, RdvStatus.REVOKED)
-
-
-class UsagerField(StrEnum):
-    """A usager's fields that can be chosen, by name. Remarks and social fields (family, housing, benefits, case
-    number) are not among them, so no configuration can ask for them."""
-
-    FIRST_NAME = "first_name"
-    LAST_NAME = "last_name"
-    PHONE_NUMBER = "phone_number"
-    EMAIL = "email"
-    ADDRESS = "address"  # also the street of a home visit
-    BIRTH_DATE = "birth_date"
-
-
-@dataclass(frozen=True, slots=True)
-class UsagerFields:
-    """Personal fields of usagers that the département chose. All off: nothing of an usager passes the door."""
-
-    name: bool = False
-    home_address: bool = False
-    context: bool = False
 
 
 @dataclass(frozen=True, slots=True)

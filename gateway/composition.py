@@ -38,7 +38,7 @@ from connectors.rdv_solidarites import (
     ask_consent,
     code_in,
 )
-from connectors.records import Agent, UsagerField, UsagerFields
+from connectors.records import Agent
 from gateway.agents.accounts import (
     AccountBook,
     Aliases,
@@ -52,7 +52,6 @@ from gateway.clock import SystemClock
 from gateway.consent import StoredToken
 from gateway.keys import Keyring, load_keys
 from gateway.remembered import RememberedFeed, RememberedPassword, RememberedServers
-from gateway.rules.book import RuleBook
 from gateway.settings import AccountSection, OAuthSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
 from gateway.settings_parts import SecretSource
@@ -195,19 +194,9 @@ def _client(settings: Settings, authentication: Authentication, clock: Clock) ->
         section.url,
         authentication,
         clock=clock,
-        fields=_usager_fields(settings.rules.to_book()),
+        selection=settings.rules.to_book().selection,
         network=network_of(settings, section),
         requests_per_second=section.requests_per_second,
-    )
-
-
-def _usager_fields(rulebook: RuleBook) -> UsagerFields:
-    """What some rule shows, and so may pass the connector's door."""
-    chosen = rulebook.usager_fields
-    return UsagerFields(
-        name=bool(chosen & {UsagerField.FIRST_NAME, UsagerField.LAST_NAME}),
-        home_address=UsagerField.ADDRESS in chosen,
-        context=rulebook.shows_context,
     )
 
 

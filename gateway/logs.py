@@ -19,7 +19,9 @@ FORBIDDEN_KEYS = frozenset(
     {
         "authorization",
         "access_token",
+        "address",
         "attendees",
+        "birth_date",
         "body",
         "client_secret",
         "context",
@@ -33,6 +35,7 @@ FORBIDDEN_KEYS = frozenset(
         "location",
         "notes",
         "password",
+        "phone_number",
         "raw",
         "refresh_token",
         "summary",
@@ -40,7 +43,7 @@ FORBIDDEN_KEYS = frozenset(
         "token",
         "url",
         "usager",
-        "usager_name",
+        "visio_url",
     }
 )
 

@@ -31,5 +31,16 @@ LOCATION_TYPES = {
 """By `location_type` of the API. Others may come: they are shown as nothing."""
 
 OPEN_RDV = _("Voir le RDV : {url}")
+JOIN_VISIO = _("Rejoindre la visio : {url}")
+RECEPTION = _("Accueil : {phone_number}")
 USAGERS = _("Usagers : {names}")
+PARTICIPANTS = _("Inscrits : {count}")
+PARTICIPANTS_OF = _("Inscrits : {count} sur {most}")
+PHONE_NUMBER = _("Téléphone : {value}")
+EMAIL = _("Courriel : {value}")
+ADDRESS = _("Adresse : {value}")
+BIRTH_DATE = _("Date de naissance : {value}")
+DAY = _("%d/%m/%Y")
+REMINDER = _("RDV")
+"""All that an alarm says: it may ring on a screen that others see, and nobody changes it when rules do."""
 MANAGED_ELSEWHERE = _("Cet évènement suit RDV-Solidarités : date, durée et lieu se modifient là-bas.")

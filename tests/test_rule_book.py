@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from connectors.records import Classification, UsagerField
+from connectors.records import Classification, RdvSelection, UsagerField
 from gateway.rules.book import RuleBook, RuleSection, RuleSubject, Scope
 from gateway.rules.values import AgentRules
 from mappings.busy_rules import BusyRules
@@ -96,9 +96,8 @@ def test_what_any_section_shows_may_pass_the_door() -> None:
             section(Scope.AGENT, copies={"usager_fields": frozenset({UsagerField.EMAIL}), "show_context": True}),
         )
     )
-    assert book.usager_fields == {UsagerField.LAST_NAME, UsagerField.EMAIL}
-    assert book.shows_context
-    assert not RuleBook().shows_context
+    assert book.selection == RdvSelection(frozenset({UsagerField.LAST_NAME, UsagerField.EMAIL}), context=True)
+    assert RuleBook().selection == RdvSelection()
 
 
 def test_the_longest_horizon_is_what_is_read() -> None:

@@ -29,14 +29,14 @@ from connectors.records import (
     Organisation,
     Rdv,
     RdvListing,
+    RdvSelection,
     RdvWindow,
-    UsagerFields,
     WebhookEndpoint,
 )
 
 _MORE_READINGS = 2
 _ABSENCES = Query(path="/api/v1/absences", key="absences", filters={})
-_NO_USAGER_FIELDS = UsagerFields()
+_NOTHING_PERSONAL = RdvSelection()
 _DIRECT = Network()
 _Record = TypeVar("_Record")
 
@@ -45,8 +45,8 @@ class RdvSolidaritesClient:
     """RDV-Solidarités (RDV Service Public), API v1, as one technical account. See `connectors.ports.RdvSolidarites`.
 
     `base_url`: the host that answers itself, e.g. https://www.rdv-solidarites.fr; plain http to this machine only.
-    `network`: the way there, and seconds of silence. `fields`: what of usagers may pass. `requests_per_second` None =
-    no limit of ours; up to `burst` requests leave at once. `transport` stands in for the network in tests.
+    `network`: the way there, and seconds of silence. `selection`: what of usagers may pass. `requests_per_second`
+    None = no limit of ours; up to `burst` requests leave at once. `transport` stands in for the network in tests.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class RdvSolidaritesClient:
         authentication: Authentication,
         *,
         clock: Clock,
-        fields: UsagerFields = _NO_USAGER_FIELDS,
+        selection: RdvSelection = _NOTHING_PERSONAL,
         network: Network = _DIRECT,
         requests_per_second: float | None = 2.0,
         burst: int = 5,
@@ -63,7 +63,7 @@ class RdvSolidaritesClient:
     ) -> None:
         url = checked_base_url(base_url, system=SYSTEM)
         self._base_url = str(url).rstrip("/")
-        self._fields = fields
+        self._selection = selection
         self._read_timeout = network.read_timeout
         self._clock = clock
         self._wire = Wire(
@@ -191,7 +191,7 @@ class RdvSolidaritesClient:
         self._wire.close()
 
     def _rdv(self, record: object, organisation_id: int) -> Rdv:
-        return parsing.rdv(record, organisation_id=organisation_id, chosen=self._fields, base_url=self._base_url)
+        return parsing.rdv(record, organisation_id=organisation_id, chosen=self._selection, base_url=self._base_url)
 
     def _whole(self, query: Query, parse: Callable[[object], _Record]) -> tuple[_Record, ...]:
         return tuple(parse(record) for record in read_whole(self._wire, query))

@@ -6,7 +6,7 @@ an id). Personal fields of usagers that were not chosen stop here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,8 +19,9 @@ from connectors.records import (
     Organisation,
     Participation,
     Rdv,
+    RdvSelection,
     RdvStatus,
-    UsagerFields,
+    UsagerField,
     WebhookEndpoint,
 )
 
@@ -86,7 +87,7 @@ def absence(record: object) -> Absence:
     )
 
 
-def rdv(record: object, *, organisation_id: int, chosen: UsagerFields, base_url: str) -> Rdv:
+def rdv(record: object, *, organisation_id: int, chosen: RdvSelection, base_url: str) -> Rdv:
     """An RDV of the listing of `organisation_id`. `base_url` (no slash at its end) is for the link to its page."""
     fields = _record(record)
     rdv_id = _id(fields, "rdv")
@@ -120,6 +121,9 @@ def rdv(record: object, *, organisation_id: int, chosen: UsagerFields, base_url:
         context=_text(fields, "context") if chosen.context else "",
         participations=_participations(fields, chosen),
         url=_page(fields, f"{base_url}/admin/organisations/{own_organisation_id}/rdvs/{rdv_id}", base_url),
+        phone_number=_text(_nested(fields, "lieu"), "phone_number")
+        or _text(_nested(fields, "organisation"), "phone_number"),
+        visio_url=_web_address(_text(fields, "visio_url")),
     )
 
 
@@ -141,10 +145,10 @@ def _agent_ids(fields: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(_id(_record(entry), "agent") for entry in agents))
 
 
-def _place(fields: Mapping[str, Any], location_type: str, chosen: UsagerFields) -> tuple[str, str]:
+def _place(fields: Mapping[str, Any], location_type: str, chosen: RdvSelection) -> tuple[str, str]:
     """Name and address. At home the address is a usager's; for a type that nobody knows, only a lieu is public."""
     if location_type == "home":
-        return "", _text(fields, "address") if chosen.home_address else ""
+        return "", _text(fields, "address") if UsagerField.ADDRESS in chosen.usager_fields else ""
     lieu = _nested(fields, "lieu")
     address = _text(lieu, "address")
     if location_type == "public_office":
@@ -152,7 +156,7 @@ def _place(fields: Mapping[str, Any], location_type: str, chosen: UsagerFields) 
     return _text(lieu, "name"), address
 
 
-def _participations(fields: Mapping[str, Any], chosen: UsagerFields) -> tuple[Participation, ...]:
+def _participations(fields: Mapping[str, Any], chosen: RdvSelection) -> tuple[Participation, ...]:
     """Those that have an id: one without cannot be followed, and decides nothing."""
     entries = fields.get("participations")
     if not isinstance(entries, list):
@@ -163,16 +167,29 @@ def _participations(fields: Mapping[str, Any], chosen: UsagerFields) -> tuple[Pa
         if participation_id is None:
             continue
         usager = _nested(entry, "user")
-        name = " ".join(filter(None, (_text(usager, "first_name"), _text(usager, "last_name"))))
         found.append(
             Participation(
                 id=participation_id,
                 status=_text(entry, "status") or RdvStatus.UNKNOWN.value,
                 usager_id=record_id(usager),
-                usager_name=(name or None) if chosen.name else None,
+                usager=tuple((name, text) for name, text in _usager_fields(usager) if name in chosen.usager_fields),
             )
         )
     return tuple(found)
+
+
+def _usager_fields(usager: Mapping[str, Any]) -> Iterator[tuple[UsagerField, str]]:
+    """Every field that can be chosen and is not empty: no other one is ever looked at."""
+    for name in UsagerField:
+        text = _text(usager, name.value)
+        if name is UsagerField.PHONE_NUMBER:
+            text = text or _text(usager, "phone_number_formatted")
+        if text:
+            yield name, text
+
+
+def _web_address(given: str) -> str:
+    return given if given.startswith("https://") and not any(character.isspace() for character in given) else ""
 
 
 def _page(fields: Mapping[str, Any], built: str, base_url: str) -> str:

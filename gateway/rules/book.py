@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any, TypeVar
 
-from connectors.records import Rdv, UsagerField
+from connectors.records import Rdv, RdvSelection
 from gateway.rules.values import AgentRules
 from mappings.busy_rules import BusyRules, Patterns
 from mappings.rdv_event import CopyRules, LabelLevel
@@ -128,14 +128,12 @@ class RuleBook:
         return Patterns.of(replace(BusyRules(), **section.blocks) for section in self.sections)
 
     @property
-    def usager_fields(self) -> frozenset[UsagerField]:
+    def selection(self) -> RdvSelection:
         """Every personal field that some section shows: only these may pass the connector's door."""
-        return frozenset(each for section in self.sections for each in section.copies.get("usager_fields", ()))
-
-    @property
-    def shows_context(self) -> bool:
-        """Whether some section shows what agents write in an RDV's context."""
-        return any(section.copies.get("show_context", False) for section in self.sections)
+        return RdvSelection(
+            frozenset(each for section in self.sections for each in section.copies.get("usager_fields", ())),
+            any(section.copies.get("show_context", False) for section in self.sections),
+        )
 
     @property
     def longest_horizon_days(self) -> int:

@@ -16,8 +16,11 @@ from connectors.records import (
     EventTime,
     Participation,
     Rdv,
+    RdvSelection,
     Recurrence,
+    Reminder,
     Transparency,
+    UsagerField,
 )
 from gateway.sync.values import (
     Action,
@@ -48,17 +51,34 @@ def dump_rdv(rdv: Rdv) -> bytes:
     content = {name: getattr(rdv, name) for name in _RDV_FIELDS}
     for name in ("starts_at", "ends_at", "starts_at_server"):
         content[name] = content[name].isoformat()
-    content["participations"] = [(one.id, one.status, one.usager_id, one.usager_name) for one in rdv.participations]
+    content["participations"] = [(one.id, one.status, one.usager_id, dict(one.usager)) for one in rdv.participations]
     return json.dumps(content, separators=(",", ":")).encode()
 
 
 def load_rdv(data: bytes) -> Rdv:
+    """Also of an earlier version, whose record had less."""
     content = json.loads(data)
     for name in ("starts_at", "ends_at", "starts_at_server"):
         content[name] = datetime.fromisoformat(content[name])
     content["agent_ids"] = tuple(content["agent_ids"])
-    content["participations"] = tuple(Participation(*one) for one in content["participations"])
+    content["participations"] = tuple(_load_participation(*one) for one in content["participations"])
     return Rdv(**content)
+
+
+def _load_participation(id_: int, status: str, usager_id: int | None, usager: object) -> Participation:
+    """Earlier versions kept a name in one piece: it is read again by its parts, if they are chosen."""
+    known = usager if isinstance(usager, dict) else {}
+    return Participation(id_, status, usager_id, tuple((UsagerField(name), text) for name, text in known.items()))
+
+
+def dump_selection(selection: RdvSelection) -> str:
+    """Canonical: equal selections give equal texts."""
+    return dump_json({"usager_fields": sorted(selection.usager_fields), "context": selection.context})
+
+
+def load_selection(text: str) -> RdvSelection:
+    content = json.loads(text)
+    return RdvSelection(frozenset(map(UsagerField, content["usager_fields"])), content["context"])
 
 
 # --- operation -----------------------------------------------------------------------------------------------
@@ -95,6 +115,7 @@ def _dump_draft(draft: EventDraft) -> dict[str, Any]:
     content: dict[str, Any] = {name: getattr(draft, name) for name in _DRAFT_FIELDS}
     content["start"] = dump_time(draft.start)
     content["end"] = dump_time(draft.end)
+    content["reminder"] = draft.reminder and (draft.reminder.minutes_before, draft.reminder.text)
     content["recurrence"] = {
         "rules": draft.recurrence.rules,
         "dates": [dump_time(time) for time in draft.recurrence.dates],
@@ -106,6 +127,8 @@ def _dump_draft(draft: EventDraft) -> dict[str, Any]:
 
 def _load_draft(content: dict[str, Any]) -> EventDraft:
     recurrence = content["recurrence"]
+    if content.get("reminder"):  # an intent of an earlier version has none
+        content["reminder"] = Reminder(*content["reminder"])
     content["start"] = load_time(content["start"])
     content["end"] = load_time(content["end"])
     content["recurrence"] = Recurrence(

@@ -10,12 +10,13 @@ from itertools import islice
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, union, update
 
-from connectors.records import Absence, Rdv
+from connectors.records import Absence, Rdv, RdvSelection
 from gateway.keys import Keyring
 from gateway.store.agreed import notice_absences
-from gateway.store.codec import dump_json, dump_rdv, load_rdv
+from gateway.store.codec import dump_json, dump_rdv, dump_selection, load_rdv, load_selection
 from gateway.store.schema import (
     agreed_copy,
+    meta,
     observed_absence,
     observed_rdv,
     observed_rdv_agent,
@@ -26,6 +27,7 @@ from gateway.store.upsert import upsert
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
 from gateway.sync.values import Presence, SeenAbsence, SeenRdv
 
+_SELECTION = "rdv_selection"
 _IDS_AT_ONCE = 1_000  # in one statement: every database takes as many parameters
 _PRESENT = Presence.PRESENT.value
 
@@ -78,6 +80,37 @@ def save_rdv_windows(connection: Connection, organisation_id: int, windows: Iter
     ]
     if rows:
         connection.execute(insert(rdv_window), rows)
+
+
+# --- what of RDVs is chosen ----------------------------------------------------------------------------------
+
+
+def keep_selection(connection: Connection, keys: Keyring, selection: RdvSelection) -> None:
+    """From here on RDVs are read with this selection. If it is another one than before, every window counts as unread,
+    and what is not chosen any more is taken out of what is stored, whether it will be read again or not."""
+    text = dump_selection(selection)
+    before = connection.scalar(select(meta.c.value).where(meta.c.name == _SELECTION))
+    if before == text:
+        return
+    upsert(connection, meta, [{"name": _SELECTION, "value": text}])
+    connection.execute(delete(rdv_window))
+    known = None if before is None else load_selection(before)
+    if known is None or known.usager_fields - selection.usager_fields or (known.context and not selection.context):
+        _reduce_rdvs(connection, keys, selection)
+
+
+def _reduce_rdvs(connection: Connection, keys: Keyring, selection: RdvSelection) -> None:
+    ids = connection.scalars(select(observed_rdv.c.id)).all()
+    for some in _batches(ids):
+        rows: list[dict[str, object]] = []
+        query = select(observed_rdv.c.id, observed_rdv.c.content).where(observed_rdv.c.id.in_(some))
+        for id_, content in connection.execute(query):
+            stored = keys.decrypt(content, _rdv_context(id_))
+            reduced = dump_rdv(load_rdv(stored).only(selection))
+            if reduced != stored:
+                rows.append({"of_rdv": id_, "content": keys.encrypt(reduced, _rdv_context(id_)), "digest": ""})
+        if rows:
+            connection.execute(update(observed_rdv).where(observed_rdv.c.id == bindparam("of_rdv")), rows)
 
 
 # --- RDVs ----------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connectors.errors import OurBug
-from connectors.records import Absence, Rdv
+from connectors.records import Absence, Rdv, RdvSelection
 from gateway.journal import log
 from gateway.keys import Keyring
 from gateway.store import agents, agreed, brakes, calendars, conflicts, observed, runs, secret, work
@@ -107,6 +107,11 @@ class Transaction:
     def save_organisations(self, states: Iterable[OrganisationState]) -> None:
         """Those that are not named stay."""
         observed.save_organisations(self._connection, states)
+
+    def keep_selection(self, selection: RdvSelection) -> None:
+        """RDVs are read with this from now on: another one than before makes every window unread, and takes what is
+        not chosen any more out of the database."""
+        observed.keep_selection(self._connection, self._keys, selection)
 
     def save_rdv_windows(self, organisation_id: int, windows: Iterable[StoredWindow]) -> None:
         """These replace all windows of the organisation. Of equal windows the latest reading counts."""

@@ -173,6 +173,7 @@ class Engine:
             horizon_days=self._settings.rulebook.longest_horizon_days,
             backfill_from=self._settings.backfill_from,
             far_interval=self._settings.far_interval,
+            selection=self._settings.rulebook.selection,
         )
         return RdvSolidaritesObserver(
             client=self._rdv_solidarites,

@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 
 from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
-from connectors.records import Absence, Organisation, Rdv, RdvListing, RdvWindow
+from connectors.records import Absence, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
@@ -47,11 +47,13 @@ class RdvSolidaritesReading:
 
 @dataclass(frozen=True, slots=True)
 class ReadingSettings:
-    """How far and how often. `backfill_from`: None = 1 January of the current year."""
+    """How far and how often. `backfill_from`: None = 1 January of the current year. `selection`: what the client lets
+    through of usagers."""
 
     horizon_days: int
     backfill_from: date | None
     far_interval: timedelta
+    selection: RdvSelection
 
 
 @dataclass(slots=True)
@@ -76,6 +78,8 @@ class RdvSolidaritesObserver:
             )
         visible = frozenset(agent.id for agent in self.client.agents())
         epoch = self._note_organisations(organisations, visible)
+        with self.store.transaction() as tx:
+            tx.keep_selection(self.settings.selection)
         problems = list(self._lost_organisations(organisations))
         proven_at = self._absences(enrolled, visible, problems)
         complete = proven_at is not None
@@ -290,7 +294,7 @@ class RdvSolidaritesObserver:
 def _all_fields(rdv: Rdv) -> tuple[object, ...]:
     """Every field by name, those hidden from `repr` too."""
     return tuple(getattr(rdv, name) for name in Rdv.__dataclass_fields__ if name != "participations") + tuple(
-        (each.id, each.status, each.usager_id, each.usager_name) for each in rdv.participations
+        (each.id, each.status, each.usager_id, each.usager) for each in rdv.participations
     )
 
 

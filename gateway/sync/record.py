@@ -140,7 +140,9 @@ class Recorder:
             ledger.copies.pop(rdv_id, None)
             return
         draft, event = _required(operation.draft), _required(seen)
-        put_back_on, count = _put_backs(ledger.copies.get(rdv_id), operation, self.context.today(ledger.agent))
+        known = ledger.copies.get(rdv_id)
+        put_back_on, count = _put_backs(known, operation, self.context.today(ledger.agent))
+        written_at = self.clock.now() if operation.action is not Action.PAIR else known.written_at if known else None
         copy = AgreedCopy(
             rdv_id=rdv_id,
             agent_id=operation.agent_id,
@@ -149,10 +151,11 @@ class Recorder:
             uid=draft.uid,
             asked_digest=self._asked(operation, event),
             owned_digest=self._agreed_fields(draft, event),
-            notes_digest=self._agreed_notes(ledger.copies.get(rdv_id), operation, event),
+            notes_digest=self._agreed_notes(known, operation, event),
             ends_at=_instant(draft.end),
             put_back_on=put_back_on,
             put_back_count=count,
+            written_at=written_at,
         )
         tx.put_copy(copy)
         ledger.copies[rdv_id] = copy

@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 from connectors.errors import BadItem, OurBug
 from connectors.icalendar_draft import PRODUCT_ID, is_organised, patch_draft, render_draft
 from connectors.icalendar_text import parse_event
-from connectors.records import Classification, EventComponent, EventDraft, EventStatus, Recurrence, Transparency
+from connectors.records import (
+    Classification,
+    EventComponent,
+    EventDraft,
+    EventStatus,
+    Recurrence,
+    Reminder,
+    Transparency,
+)
 from connectors.vtimezones import VTIMEZONES
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -65,6 +73,53 @@ def test_a_whole_file() -> None:
     ]
 
 
+PERSONAL = replace(DRAFT, category="RDV; usager, équipe", color="teal", reminder=Reminder(15, "RDV, bientôt"))
+
+
+def test_a_new_file_carries_what_is_the_agents_from_then_on() -> None:
+    body = render_draft(PERSONAL, now=NOW)
+    assert body.decode().split("\r\n")[-10:] == [
+        "CATEGORIES:RDV\\; usager\\, équipe",
+        "COLOR:teal",
+        "BEGIN:VALARM",
+        "ACTION:DISPLAY",
+        "DESCRIPTION:RDV\\, bientôt",
+        "TRIGGER:-PT15M",
+        "END:VALARM",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    ]
+    (event,) = icalendar.Calendar.from_ical(body).walk("VEVENT")
+    assert [str(each) for each in event["CATEGORIES"].cats] == ["RDV; usager, équipe"]
+    (alarm,) = event.walk("VALARM")
+    assert alarm["TRIGGER"].dt == timedelta(minutes=-15)
+    assert alarm["TRIGGER"].params.get("RELATED", "START") == "START"
+
+
+@pytest.mark.parametrize("minutes", [0, 7 * 24 * 60])
+def test_a_reminder_may_ring_at_the_start_and_a_week_ahead(minutes: int) -> None:
+    body = render_draft(replace(DRAFT, reminder=Reminder(minutes, "RDV")), now=NOW)
+    (alarm,) = icalendar.Calendar.from_ical(body).walk("VALARM")
+    assert alarm["TRIGGER"].dt == -timedelta(minutes=minutes)
+
+
+def test_an_update_leaves_reminder_category_and_colour_to_the_agent() -> None:
+    """Those that the file has stay as they are, others do not come back."""
+    kept = patch_draft(
+        render_draft(PERSONAL, now=NOW), replace(DRAFT, summary="Autre"), now=NOW, notes=True, system="x"
+    )
+    for line in ("CATEGORIES:RDV\\; usager\\, équipe", "COLOR:teal", "TRIGGER:-PT15M", "SUMMARY:Autre"):
+        assert f"\r\n{line}\r\n" in kept.decode()
+    bare = patch_draft(render_draft(DRAFT, now=NOW), PERSONAL, now=NOW, notes=True, system="x").decode()
+    assert [word for word in ("CATEGORIES", "COLOR", "VALARM") if word in bare] == []
+
+
+def test_a_colour_that_is_no_name_is_our_bug() -> None:
+    with pytest.raises(OurBug, match="colour"):
+        render_draft(replace(DRAFT, color="teal\r\nATTENDEE:x"), now=NOW)
+
+
 def test_a_series_carries_its_zone_as_rules_and_its_exceptions_in_it() -> None:
     recurrence = Recurrence(
         rules=("FREQ=WEEKLY",),
@@ -94,6 +149,7 @@ def test_nothing_that_sends_mail_or_rings_is_ever_written(forbidden: str) -> Non
         description=f"a\u2028{forbidden}:b",
         url=f"https://e.org/\r\n{forbidden}:b",
         marker=f"a\r\n{forbidden}:b",
+        category=f"a\r\n{forbidden}:b",
     )
     body = render_draft(made, now=NOW)
     names = {line.replace(" ", "").split(":")[0].split(";")[0] for line in body.decode().split("\r\n")}

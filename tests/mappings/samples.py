@@ -5,11 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from connectors.records import Absence, CalendarEvent, EventComponent, EventDraft, Participation, Rdv
+from connectors.records import (
+    Absence,
+    CalendarEvent,
+    EventComponent,
+    EventDraft,
+    Participation,
+    Rdv,
+    UsagerField,
+)
 from mappings.identity import Identity
 
 IDENTITY = Identity(key=b"k" * 32, instance="demo.rdv.example")
 URL = "https://demo.rdv.example/admin/organisations/3/rdvs/7"
+
+
+def usager(number: int, first_name: str, last_name: str, status: str = "unknown", **more: str) -> Participation:
+    """One participation; `more`: further fields by name."""
+    known = {"first_name": first_name, "last_name": last_name} | more
+    return Participation(number, status, 39 + number, tuple((UsagerField(name), text) for name, text in known.items()))
 
 
 def rdv(**changes: object) -> Rdv:
@@ -33,8 +47,10 @@ def rdv(**changes: object) -> Rdv:
         lieu_name="MDS Nord",
         lieu_address="1 rue de la Gare, Arras",
         context="violences",
-        participations=(Participation(1, "unknown", 40, "Zoé MARTIN"),),
+        participations=(usager(1, "Zoé", "MARTIN", phone_number="06 11 22 33 44", birth_date="1990-02-01"),),
         url=URL,
+        phone_number="03 21 00 00 00",
+        visio_url="https://visio.example/salle",
     )
     return replace(whole, **changes)  # type: ignore[arg-type]
 

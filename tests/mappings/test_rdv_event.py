@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -10,13 +11,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.errors import BadItem
-from connectors.records import Classification, EventDraft, EventStatus, Participation, Rdv, RdvStatus, Transparency
+from connectors.records import (
+    Classification,
+    EventDraft,
+    EventStatus,
+    Participation,
+    Rdv,
+    RdvStatus,
+    Reminder,
+    Transparency,
+    UsagerField,
+)
 from mappings.rdv_event import CopyRules, LabelLevel, rdv_draft, rdv_zone
 from tests.mappings.ical_rows import PARIS, ZONES
-from tests.mappings.samples import IDENTITY, URL, rdv
+from tests.mappings.samples import IDENTITY, URL, rdv, usager
 
-MOTIF = CopyRules(label=LabelLevel.MOTIF, motifs=None, show_place=True)
-SECRETS = ("RSA", "Orientation", "Atelier", "MDS", "Gare", "violences", "MARTIN", "Zoé")
+NAMES = frozenset({UsagerField.FIRST_NAME, UsagerField.LAST_NAME})
+MOTIF = CopyRules(label=LabelLevel.MOTIF, motifs=None, show_place=True, usager_fields=NAMES)
+EVERYTHING = replace(MOTIF, show_context=True, show_phone=True, usager_fields=frozenset(UsagerField))
+SECRETS = (
+    "RSA",
+    "Orientation",
+    "Atelier",
+    "MDS",
+    "Gare",
+    "violences",
+    "MARTIN",
+    "Zoé",
+    "06 11",
+    "1990",
+    "salle",
+    "03 21",
+)
 
 
 def draft(record: Rdv, labels: CopyRules | None = None, zone: ZoneInfo = PARIS) -> EventDraft:
@@ -38,7 +64,7 @@ def test_neutral_says_nothing_of_why_nor_of_whom(
     collectif: bool, status: str, location_type: str, level: str, show_place: bool
 ) -> None:
     """Whatever is in the record, and for a level that we do not know too."""
-    labels = CopyRules(label=level, motifs=None, show_place=show_place)  # type: ignore[arg-type]
+    labels = replace(EVERYTHING, label=level, show_place=show_place)  # type: ignore[arg-type]
     record = rdv(collectif=collectif, status=status, location_type=location_type, users_count=3)
     made = draft(record, labels)
     assert not [secret for secret in SECRETS if secret in texts_of(made)]
@@ -81,22 +107,20 @@ def test_place_in_general_terms(location_type: str, shown: str) -> None:
     [
         ({}, "RSA - Orientation · Zoé MARTIN"),
         ({"participations": ()}, "RSA - Orientation"),
-        ({"participations": (Participation(1, "unknown", 40, None),)}, "RSA - Orientation"),
-        (
-            {"participations": (Participation(2, "unknown", 41, "B B"), Participation(1, "seen", 40, "A A"))},
-            "RSA - Orientation · A A, B B",
-        ),
-        ({"participations": (Participation(1, "excused", 40, "A A"),)}, "RSA - Orientation"),
+        ({"participations": (Participation(1, "unknown", 40),)}, "RSA - Orientation"),
+        ({"participations": (usager(2, "B", "B"), usager(1, "A", "A", "seen"))}, "RSA - Orientation · A A, B B"),
+        ({"participations": (usager(1, "", " de\n LA  "),)}, "RSA - Orientation · de LA"),
+        ({"participations": (usager(1, "A", "A", "excused"), usager(2, "B", "B"))}, "RSA - Orientation · B B"),
+        ({"participations": (usager(1, "A", "A", "excused"),)}, "RSA - Orientation"),
         ({"motif_name": " RSA\n  bilan ", "participations": ()}, "RSA bilan"),
         ({"motif_name": "", "participations": ()}, "RDV"),
         ({"collectif": True}, "RSA - Orientation · Atelier budget"),
-        ({"collectif": True, "users_count": 3}, "RSA - Orientation · Atelier budget (3)"),
-        (
-            {"collectif": True, "users_count": 0, "max_participants_count": 10},
-            "RSA - Orientation · Atelier budget (0/10)",
-        ),
-        ({"collectif": True, "title": "", "users_count": 3}, "RSA - Orientation (3)"),
+        ({"collectif": True, "title": "", "users_count": 3}, "RSA - Orientation"),
         ({"status": "revoked", "participations": ()}, "[Annulé] RSA - Orientation"),
+        (
+            {"status": "excused", "participations": (usager(1, "A", "A", "excused"),)},
+            "[Annulé] RSA - Orientation · A A",
+        ),
     ],
 )
 def test_title_at_level_motif(changes: dict[str, object], title: str) -> None:
@@ -104,28 +128,103 @@ def test_title_at_level_motif(changes: dict[str, object], title: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "show_place", "place"),
+    ("chosen", "title"),
     [
-        ({}, True, "MDS Nord, 1 rue de la Gare, Arras"),
-        ({"lieu_address": ""}, True, "MDS Nord"),
-        ({"location_type": "home", "lieu_name": "", "lieu_address": ""}, True, "À domicile"),
-        ({}, False, "Sur place"),
+        ({UsagerField.FIRST_NAME}, "RSA - Orientation · Zoé"),
+        ({UsagerField.LAST_NAME}, "RSA - Orientation · MARTIN"),
+        ({UsagerField.EMAIL}, "RSA - Orientation"),
+        ((), "RSA - Orientation"),
     ],
 )
-def test_place_at_level_motif(changes: dict[str, object], show_place: bool, place: str) -> None:
-    assert (
-        draft(rdv(**changes), CopyRules(label=LabelLevel.MOTIF, motifs=None, show_place=show_place)).location == place
-    )
+def test_only_the_names_that_are_chosen_for_this_rdv_are_in_its_title(chosen: set[UsagerField], title: str) -> None:
+    """They passed the door for another motif, perhaps."""
+    assert draft(rdv(), replace(MOTIF, usager_fields=frozenset(chosen))).summary == title
 
 
-def test_names_of_a_collective_rdv_are_in_the_description() -> None:
-    made = draft(rdv(collectif=True, context=""), MOTIF)
-    assert made.description.startswith("Usagers : Zoé MARTIN\nVoir le RDV : ")
-    assert "MARTIN" not in made.summary
+@pytest.mark.parametrize(
+    ("changes", "rules", "place"),
+    [
+        ({}, {}, "MDS Nord, 1 rue de la Gare, Arras"),
+        ({"lieu_address": ""}, {}, "MDS Nord"),
+        ({}, {"show_place": False}, "Sur place"),
+        ({"location_type": "home", "lieu_name": "", "lieu_address": ""}, {}, "À domicile"),
+        ({"location_type": "home", "lieu_name": ""}, {}, "À domicile"),
+        (
+            {"location_type": "home", "lieu_name": ""},
+            {"usager_fields": frozenset({UsagerField.ADDRESS}), "show_place": False},
+            "1 rue de la Gare, Arras",
+        ),
+        ({"location_type": "visio", "lieu_name": "", "lieu_address": ""}, {}, "En visio"),
+        ({"location_type": "moon", "lieu_address": ""}, {}, "MDS Nord"),
+        ({"location_type": "moon", "lieu_name": "", "lieu_address": ""}, {}, ""),
+    ],
+)
+def test_place_at_level_motif(changes: dict[str, object], rules: dict[str, object], place: str) -> None:
+    """The street of a home visit is the usager's: the choice of a place does not show it, that of an address does."""
+    assert draft(rdv(**changes), replace(MOTIF, **rules)).location == place  # type: ignore[arg-type]
 
 
-def test_chosen_context_is_in_the_description() -> None:
-    assert draft(rdv(), MOTIF).description.startswith("violences\n")
+WORKSHOP = {"collectif": True, "users_count": 2, "max_participants_count": 10}
+TWO = (usager(2, "Bo", "B", email="bo@example.org"), usager(1, "Al", "A", phone_number="06", birth_date="1990-02-01"))
+CLOSING = f"Voir le RDV : {URL}\nCet évènement suit RDV-Solidarités : date, durée et lieu se modifient là-bas."
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "told"),
+    [
+        ({}, {}, []),
+        ({}, {"show_phone": True}, ["Accueil : 03 21 00 00 00"]),
+        ({}, {"show_context": True}, ["violences"]),
+        ({"location_type": "visio"}, {}, ["Rejoindre la visio : https://visio.example/salle"]),
+        ({"location_type": "visio"}, {"show_place": False}, []),
+        (WORKSHOP, {}, ["Inscrits : 2 sur 10", "Usagers : Zoé MARTIN"]),
+        (WORKSHOP, {"usager_fields": frozenset()}, ["Inscrits : 2 sur 10"]),
+        (
+            WORKSHOP | {"max_participants_count": None, "users_count": 0},
+            {"usager_fields": frozenset()},
+            ["Inscrits : 0"],
+        ),
+        (
+            {"participations": TWO},
+            {"usager_fields": frozenset(UsagerField)},
+            ["Al A · Téléphone : 06 · Date de naissance : 01/02/1990", "Bo B · Courriel : bo@example.org"],
+        ),
+        (
+            WORKSHOP | {"participations": TWO},
+            {"usager_fields": frozenset({UsagerField.PHONE_NUMBER})},
+            ["Inscrits : 2 sur 10", "Téléphone : 06"],
+        ),
+        ({"participations": TWO}, {"usager_fields": NAMES}, []),  # in the title
+        (
+            {"participations": (usager(1, "", "", address="2 rue Basse", birth_date="un jour"),)},
+            {"usager_fields": frozenset(UsagerField)},
+            ["Adresse : 2 rue Basse · Date de naissance : un jour"],
+        ),
+        (
+            {"location_type": "home", "participations": (usager(1, "", "", address="1 rue de la  Gare, Arras"),)},
+            {"usager_fields": frozenset(UsagerField)},
+            [],  # it is the event's place
+        ),
+    ],
+)
+def test_description_at_level_motif(changes: dict[str, object], rules: dict[str, object], told: list[str]) -> None:
+    shown = replace(MOTIF, **rules)  # type: ignore[arg-type]
+    video = {} if changes.get("location_type") == "visio" else {"visio_url": ""}
+    record = rdv(**(video | changes))
+    assert draft(record, shown).description == "\n".join([*told, CLOSING])
+
+
+def test_a_workshop_keeps_its_title_whoever_joins() -> None:
+    """A title that changed with every registration would make every telephone ring."""
+    few, more = (draft(rdv(**(WORKSHOP | {"users_count": count})), MOTIF) for count in (2, 3))
+    assert few.summary == more.summary
+    assert few.description != more.description
+
+
+def test_what_a_new_copy_is_given_once() -> None:
+    made = draft(rdv(), replace(MOTIF, category=" RDV\nusager ", color="teal", reminder_minutes=15))
+    assert (made.category, made.color, made.reminder) == ("RDV usager", "teal", Reminder(15, "RDV"))
+    assert draft(rdv()).reminder is None
 
 
 def test_link_can_be_left_out() -> None:

@@ -160,6 +160,6 @@ def _decrypted(store: Store, agent: Person) -> list[object]:
     """What the database holds of them once it is decrypted, fields hidden from `repr` included."""
     view = store.agent_view(agent.id)
     rdvs = [[getattr(seen.rdv, name) for name in type(seen.rdv).__dataclass_fields__] for seen in view.rdvs]
-    participations = [each.usager_name for seen in view.rdvs for each in seen.rdv.participations]
+    participations = [each.usager for seen in view.rdvs for each in seen.rdv.participations]
     images = [row.entry.before for row in store.journal(limit=1000, with_content=True)]
     return [rdvs, participations, images]

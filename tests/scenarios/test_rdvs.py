@@ -83,7 +83,7 @@ def test_a_collective_rdv_is_one_event_however_many_join_it(departement: Departe
     departement.settled()
     (shown,) = agent.shown()
     assert (shown.start, shown.end) == (departement.at(1, 14), departement.at(1, 14, 30))
-    assert shown.title == "Atelier · Budget (1)"
+    assert shown.title == "Atelier · Budget"
 
 
 @pytest.mark.parametrize("mode", ["old", "new"])

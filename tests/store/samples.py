@@ -17,7 +17,9 @@ from connectors.records import (
     Participation,
     Rdv,
     Recurrence,
+    Reminder,
     Transparency,
+    UsagerField,
 )
 from gateway.sync.values import (
     Action,
@@ -165,6 +167,9 @@ drafts = st.builds(
     transparency=st.sampled_from(Transparency),
     status=st.sampled_from(EventStatus),
     classification=st.sampled_from(Classification),
+    category=_texts,
+    color=_texts,
+    reminder=st.none() | st.builds(Reminder, _ids, _texts),
 )
 operations = st.builds(
     Operation,
@@ -213,9 +218,18 @@ rdvs = st.builds(
     lieu_address=_texts,
     context=_texts,
     participations=st.lists(
-        st.builds(Participation, _ids, _texts, st.none() | _ids, st.none() | _texts), max_size=2
+        st.builds(
+            Participation,
+            _ids,
+            _texts,
+            st.none() | _ids,
+            st.dictionaries(st.sampled_from(UsagerField), _texts, max_size=3).map(lambda known: tuple(known.items())),
+        ),
+        max_size=2,
     ).map(tuple),
     url=_texts,
+    phone_number=_texts,
+    visio_url=_texts,
 )
 absences = st.builds(
     Absence,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
-from connectors.records import EventDraft, Participation
+from connectors.records import EventDraft, Participation, UsagerField
 from gateway.keys import Keyring, Undecipherable
 from gateway.store.database import Database, open_database
 from gateway.store.schema import observed_absence
@@ -44,7 +44,7 @@ def _save_everything(store: Store) -> None:
         lieu_name=place,
         lieu_address=home,
         context=why,
-        participations=(Participation(1, "unknown", 5, person),),
+        participations=(Participation(1, "unknown", 5, ((UsagerField.LAST_NAME, person),)),),
     )
     draft = EventDraft("uid", "marker", NOW, NOW, f"{motif} {person}", location=home, description=f"{why} {accent}")
     write = operation(draft=draft)

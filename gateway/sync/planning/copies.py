@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connectors.errors import BadItem
-from connectors.records import EventDraft, EventStatus
+from connectors.records import EventDraft, EventStatus, Rdv
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.recognition import SortedEvents
 from gateway.sync.values import (
     Action,
+    AgentState,
     AgentView,
     AgreedCopy,
     Conflict,
@@ -24,8 +25,12 @@ from gateway.sync.values import (
     SetAside,
     Side,
 )
-from mappings.rdv_event import Cancelled, rdv_draft, rdv_zone
+from mappings.rdv_event import Cancelled, CopyRules, rdv_draft, rdv_zone
 from mappings.wallclock import to_wall
+
+_QUIET_TIME = timedelta(minutes=10)
+"""How long a copy rests after a write when only its description changed. People join a workshop in bursts, as its
+invitation goes out; each write makes the agent's telephone fetch the event again, and counts against the ceiling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +42,14 @@ class CopiesPlan:
 
 def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext) -> CopiesPlan:
     """Decide for each RDV seen and each copy agreed. At most one operation each."""
+    planner = _Planner(view, events, context)
     agreed_by_rdv = {copy.rdv_id: copy for copy in view.copies}
     operations: list[Operation] = []
     conflicts: list[Conflict] = []
     set_aside: list[SetAside] = []
     for seen in view.rdvs:
         try:
-            decided = _decide(seen, agreed_by_rdv.get(seen.rdv.id), view, events, context)
+            decided = planner.decide(seen, agreed_by_rdv.get(seen.rdv.id))
         except BadItem as error:
             set_aside.append(SetAside(view.agent.agent_id, f"rdv {seen.rdv.id}", str(error)))
             continue
@@ -54,71 +60,162 @@ def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     return CopiesPlan(tuple(operations), tuple(conflicts), tuple(set_aside))
 
 
-def _decide(
-    seen: SeenRdv, agreed: AgreedCopy | None, view: AgentView, events: SortedEvents, context: PlanContext
-) -> Operation | Conflict | None:
-    if seen.presence is not Presence.PRESENT:
-        return _vanished(seen, agreed, view, events, context)
-    rdv = seen.rdv
-    zone = rdv_zone(rdv, context.organisation_zone(rdv.organisation_id))
-    rules = context.rulebook.for_rdv(view.agent.subject, str(view.agent.target), rdv)
-    draft = rdv_draft(rdv, view.agent.agent_id, zone, rules, context.identity)
-    if agreed is None and rdv.id in events.copies:
-        return _found_copy(rdv.id, draft, events.copies[rdv.id], view)  # what becomes of it, the next plan decides
-    if view.agent.agent_id not in rdv.agent_ids:
-        return _removal(rdv.id, agreed, "agent_left_rdv", view, events)
-    if rdv.cancelled and rules.cancelled is Cancelled.REMOVE:
-        return _removal(rdv.id, agreed, "rdv_cancelled", view, events)
-    if agreed is None:
-        return None if rdv.cancelled else _operation(Action.CREATE, "rdv_planned", rdv.id, draft, view)
-    return _kept_copy(agreed, draft, view, events, context)
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    """Decides for one agent."""
 
+    view: AgentView
+    events: SortedEvents
+    context: PlanContext
 
-def _vanished(
-    seen: SeenRdv, agreed: AgreedCopy | None, view: AgentView, events: SortedEvents, context: PlanContext
-) -> Operation | None:
-    """An RDV that is no longer read. A past copy stays for good: a purge is not a cancellation."""
-    if agreed is None or agreed.ends_at <= context.now:
-        return None
-    if seen.presence is Presence.GONE:
-        return _removal(seen.rdv.id, agreed, "rdv_deleted", view, events)
-    if not seen.missing_because:
-        return None  # one reading more decides
-    removal = _removal(seen.rdv.id, agreed, "rdv_no_longer_read", view, events)
-    return replace(removal, unproven=seen.missing_because) if removal else None
+    def decide(self, seen: SeenRdv, agreed: AgreedCopy | None) -> Operation | Conflict | None:
+        if seen.presence is not Presence.PRESENT:
+            return self._vanished(seen, agreed)
+        agent, rdv = self.view.agent, seen.rdv
+        zone = rdv_zone(rdv, self.context.organisation_zone(rdv.organisation_id))
+        rules = self.context.rulebook.for_rdv(agent.subject, str(agent.target), rdv)
+        draft = rdv_draft(rdv, agent.agent_id, zone, rules, self.context.identity)
+        if agreed is None and rdv.id in self.events.copies:
+            # What becomes of it, the next plan decides.
+            return self._found(rdv.id, draft, self.events.copies[rdv.id])
+        if removed_by := self._why_removed(rdv, agreed, rules):
+            return self._removal(rdv.id, agreed, removed_by)
+        if agreed is None:
+            return None if rdv.cancelled else self._creation("rdv_planned", rdv.id, draft)
+        if not self.context.rules(agent).copy_rdvs:
+            return None  # history stays as it is
+        return self._kept(agreed, rdv, draft)
 
+    def _is_history(self, agreed: AgreedCopy | None) -> bool:
+        """Past copies stay for good, whatever is chosen or purged later."""
+        return agreed is not None and agreed.ends_at <= self.context.now
 
-def _found_copy(rdv_id: int, draft: EventDraft, existing: SeenEvent, view: AgentView) -> Operation:
-    operation = _operation(Action.PAIR, "own_copy_found_again", rdv_id, draft, view)
-    return replace(operation, ref=existing.ref, href=existing.href, basis=existing.owned_digest)
+    def _why_removed(self, rdv: Rdv, agreed: AgreedCopy | None, rules: CopyRules) -> str:
+        """The rule by which this RDV has no copy here; "" if it has one."""
+        if self.view.agent.agent_id not in rdv.agent_ids:
+            return "agent_left_rdv"
+        if self._is_history(agreed):
+            return ""
+        if not self.context.rules(self.view.agent).copy_rdvs:
+            return "rdvs_not_copied"
+        return "rdv_cancelled" if rdv.cancelled and rules.cancelled is Cancelled.REMOVE else ""
 
+    def _vanished(self, seen: SeenRdv, agreed: AgreedCopy | None) -> Operation | None:
+        """An RDV that is no longer read: a purge is not a cancellation."""
+        if agreed is None or self._is_history(agreed):
+            return None
+        if seen.presence is Presence.GONE:
+            return self._removal(seen.rdv.id, agreed, "rdv_deleted")
+        if not seen.missing_because:
+            return None  # one reading more decides
+        removal = self._removal(seen.rdv.id, agreed, "rdv_no_longer_read")
+        return replace(removal, unproven=seen.missing_because) if removal else None
 
-def _kept_copy(
-    agreed: AgreedCopy, draft: EventDraft, view: AgentView, events: SortedEvents, context: PlanContext
-) -> Operation | Conflict | None:
-    event = events.by_place.get((agreed.ref, agreed.href))
-    is_past = agreed.ends_at <= context.now and _instant(draft.end) <= context.now
-    if event is None:
-        if is_past or draft.status is EventStatus.CANCELLED:
+    def _found(self, rdv_id: int, draft: EventDraft, existing: SeenEvent) -> Operation:
+        operation = self._operation(Action.PAIR, "own_copy_found_again", rdv_id, draft)
+        return replace(operation, ref=existing.ref, href=existing.href, basis=existing.owned_digest)
+
+    def _kept(self, agreed: AgreedCopy, rdv: Rdv, draft: EventDraft) -> Operation | Conflict | None:
+        event = self.events.by_place.get((agreed.ref, agreed.href))
+        if event is None:
+            return self._deleted(agreed, draft)
+        if event.set_aside:
+            return None  # named among the items set aside; overwriting what we cannot read could lose something
+        update = replace(
+            self._operation(Action.UPDATE, "rdv_changed", agreed.rdv_id, draft),
+            ref=agreed.ref,
+            href=agreed.href,
+            basis=event.owned_digest,
+            rewrites_notes=event.notes_digest == agreed.notes_digest,
+        )
+        asked = self.context.asked(draft)
+        if asked != agreed.asked_digest:
+            if _is_as_asked(asked, agreed, event):
+                return replace(update, action=Action.PAIR, rule="own_copy_as_it_should_be")
+            return None if rdv.collectif and self._can_rest(asked, agreed, event) else update
+        if event.owned_digest == agreed.owned_digest or self._is_past(agreed, draft):
+            return None
+        return self._put_back(replace(update, rule="edited_copy_put_back"), agreed)
+
+    def _deleted(self, agreed: AgreedCopy, draft: EventDraft) -> Operation | Conflict | None:
+        """A person deleted the copy. If the RDV changed since, it is shown anew: nothing of theirs is undone."""
+        if self._is_past(agreed, draft) or draft.status is EventStatus.CANCELLED:
             return None  # history, or a person tidied a cancelled RDV away
-        operation = _operation(Action.CREATE, "deleted_copy_put_back", agreed.rdv_id, draft, view)
-        return _put_back(replace(operation, ref=agreed.ref), agreed, view, context)
-    if event.set_aside:
-        return None  # named among the items set aside; overwriting what we cannot read could lose something
-    update = replace(
-        _operation(Action.UPDATE, "rdv_changed", agreed.rdv_id, draft, view),
-        ref=agreed.ref,
-        href=agreed.href,
-        basis=event.owned_digest,
-        rewrites_notes=event.notes_digest == agreed.notes_digest,
-    )
-    asked = context.asked(draft)
-    if asked != agreed.asked_digest:
-        pair = replace(update, action=Action.PAIR, rule="own_copy_as_it_should_be")
-        return pair if _is_as_asked(asked, agreed, event) else update
-    if event.owned_digest == agreed.owned_digest or is_past:
-        return None
-    return _put_back(replace(update, rule="edited_copy_put_back"), agreed, view, context)
+        if self.context.asked(draft) != agreed.asked_digest:
+            return replace(self._creation("rdv_changed", agreed.rdv_id, draft), ref=agreed.ref)
+        again = self._creation("deleted_copy_put_back", agreed.rdv_id, draft)
+        return self._put_back(replace(again, ref=agreed.ref), agreed)
+
+    def _is_past(self, agreed: AgreedCopy, draft: EventDraft) -> bool:
+        return self._is_history(agreed) and _instant(draft.end) <= self.context.now
+
+    def _can_rest(self, asked: str, agreed: AgreedCopy, event: SeenEvent) -> bool:
+        """Is only the description another one (who and how many take part), and was the copy written just now?
+
+        Times, status, title and place are never delayed, nor is the correction of what a person edited.
+        """
+        only_notes = asked.partition(":")[0] == agreed.asked_digest.partition(":")[0]
+        if not only_notes or event.owned_digest != agreed.owned_digest or agreed.written_at is None:
+            return False
+        return timedelta(0) <= self.context.now - agreed.written_at < _QUIET_TIME
+
+    def _put_back(self, operation: Operation, agreed: AgreedCopy) -> Operation | Conflict:
+        """A person's edit of a copy is put back, but not for ever on the same day: then a person is told."""
+        agent = self.view.agent
+        done_today = agreed.put_back_count if agreed.put_back_on == self.context.today(agent) else 0
+        if done_today < self.context.rules(agent).put_backs_per_day:
+            return replace(operation, puts_back=True)
+        return Conflict(
+            agent_id=agent.agent_id,
+            kind=ConflictKind.PUT_BACK_TOO_OFTEN,
+            reason=f"the copy of this RDV was changed again after {done_today} corrections today;"
+            " change the RDV instead",
+            rdv_id=agreed.rdv_id,
+            href=agreed.href,
+        )
+
+    def _removal(self, rdv_id: int, agreed: AgreedCopy | None, rule: str) -> Operation | None:
+        if agreed is None:
+            return None
+        event = self.events.by_place.get((agreed.ref, agreed.href))
+        return Operation(
+            agent_id=self.view.agent.agent_id,
+            side=Side.CALENDAR,
+            action=Action.DELETE,
+            kind=ObjectKind.RDV_COPY,
+            op_class=OperationClass.UNCOPY,
+            rule=rule,
+            when=to_wall(agreed.ends_at, self.view.agent.zone),
+            rdv_id=rdv_id,
+            ref=agreed.ref,
+            href=agreed.href,
+            basis=event.owned_digest if event else "",
+        )
+
+    def _creation(self, rule: str, rdv_id: int, draft: EventDraft) -> Operation:
+        """A new copy. It reminds of nothing on the first fill, nor when the moment of its reminder is over: programs
+        ring at once for what they missed."""
+        reminder = draft.reminder
+        if reminder is not None and (
+            self.view.agent.state is AgentState.FIRST_RUN
+            or _instant(draft.start) - timedelta(minutes=reminder.minutes_before) <= self.context.now
+        ):
+            draft = replace(draft, reminder=None)
+        return self._operation(Action.CREATE, rule, rdv_id, draft)
+
+    def _operation(self, action: Action, rule: str, rdv_id: int, draft: EventDraft) -> Operation:
+        return Operation(
+            agent_id=self.view.agent.agent_id,
+            side=Side.CALENDAR,
+            action=action,
+            kind=ObjectKind.RDV_COPY,
+            op_class=OperationClass.COPY,
+            rule=rule,
+            when=to_wall(_instant(draft.start), self.view.agent.zone),
+            rdv_id=rdv_id,
+            ref=self.view.agent.target,
+            draft=draft,
+        )
 
 
 def _is_as_asked(asked: str, agreed: AgreedCopy, event: SeenEvent) -> bool:
@@ -126,57 +223,6 @@ def _is_as_asked(asked: str, agreed: AgreedCopy, event: SeenEvent) -> bool:
     notes_are_ours = event.notes_digest == agreed.notes_digest
     return asked.startswith(f"{event.owned_digest}:") and (
         asked.endswith(f":{event.notes_digest}") or not notes_are_ours
-    )
-
-
-def _put_back(operation: Operation, agreed: AgreedCopy, view: AgentView, context: PlanContext) -> Operation | Conflict:
-    """A person's edit of a copy is put back, but not for ever on the same day: then a person is told."""
-    today = context.today(view.agent)
-    done_today = agreed.put_back_count if agreed.put_back_on == today else 0
-    if done_today < context.rules(view.agent).put_backs_per_day:
-        return replace(operation, puts_back=True)
-    return Conflict(
-        agent_id=view.agent.agent_id,
-        kind=ConflictKind.PUT_BACK_TOO_OFTEN,
-        reason=f"the copy of this RDV was changed again after {done_today} corrections today; change the RDV instead",
-        rdv_id=agreed.rdv_id,
-        href=agreed.href,
-    )
-
-
-def _removal(
-    rdv_id: int, agreed: AgreedCopy | None, rule: str, view: AgentView, events: SortedEvents
-) -> Operation | None:
-    if agreed is None:
-        return None
-    event = events.by_place.get((agreed.ref, agreed.href))
-    return Operation(
-        agent_id=view.agent.agent_id,
-        side=Side.CALENDAR,
-        action=Action.DELETE,
-        kind=ObjectKind.RDV_COPY,
-        op_class=OperationClass.UNCOPY,
-        rule=rule,
-        when=to_wall(agreed.ends_at, view.agent.zone),
-        rdv_id=rdv_id,
-        ref=agreed.ref,
-        href=agreed.href,
-        basis=event.owned_digest if event else "",
-    )
-
-
-def _operation(action: Action, rule: str, rdv_id: int, draft: EventDraft, view: AgentView) -> Operation:
-    return Operation(
-        agent_id=view.agent.agent_id,
-        side=Side.CALENDAR,
-        action=action,
-        kind=ObjectKind.RDV_COPY,
-        op_class=OperationClass.COPY,
-        rule=rule,
-        when=to_wall(_instant(draft.start), view.agent.zone),
-        rdv_id=rdv_id,
-        ref=view.agent.target,
-        draft=draft,
     )
 
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from connectors.rdv_solidarites import parsing
 from connectors.rdv_solidarites.timestamps import as_parameter, timestamp
 from connectors.rdv_solidarites.unreadable import Unreadable
-from connectors.records import Rdv, UsagerFields
+from connectors.records import Rdv, RdvSelection, UsagerField
 from tests.connectors.rdv_solidarites.support import absence_record, agent_record, nested, rdv_record
 
-ALL_FIELDS = UsagerFields(name=True, home_address=True, context=True)
+ALL_FIELDS = RdvSelection(frozenset(UsagerField), context=True)
 PERSONAL = ("Jeanne", "Martin", "confidence", "7 rue du Domicile")
 
 
-def read(record: object, chosen: UsagerFields = UsagerFields()) -> Rdv:  # noqa: B008 - a frozen value
+def read(record: object, chosen: RdvSelection = RdvSelection()) -> Rdv:  # noqa: B008 - a frozen value
     return parsing.rdv(record, organisation_id=3, chosen=chosen, base_url="https://rdv.example")
 
 
@@ -89,7 +89,7 @@ def test_without_a_choice_nothing_of_a_usager_passes(location_type: str | None) 
     record = rdv_record(lieu=None, address="" if location_type == "public_office" else "7 rue du Domicile")
     record["motif"] = nested(record, "motif", location_type=location_type)
     rdv = read(record)
-    shown = [rdv.lieu_name, rdv.lieu_address, rdv.context, rdv.title, *(p.usager_name for p in rdv.participations)]
+    shown = [rdv.lieu_name, rdv.lieu_address, rdv.context, rdv.title, *(p.usager for p in rdv.participations)]
     assert not any(part in str(text) for text in shown for part in PERSONAL)
 
 
@@ -99,7 +99,48 @@ def test_chosen_fields_pass() -> None:
     rdv = read(record, ALL_FIELDS)
     assert rdv.lieu_address == "7 rue du Domicile"
     assert rdv.context == "confidence of a usager"
-    assert [part.usager_name for part in rdv.participations] == ["Jeanne Martin"]
+    (participation,) = rdv.participations
+    assert [participation.said(each) for each in UsagerField] == ["Jeanne", "Martin", "", "", "", ""]
+
+
+@pytest.mark.parametrize("chosen", UsagerField)
+def test_each_field_passes_by_its_name_alone(chosen: UsagerField) -> None:
+    known = {each.value: f"the {each.value}" for each in UsagerField}
+    record = rdv_record(participations=[{"id": 1, "status": "seen", "user": {"id": 2} | known}])
+    (participation,) = read(record, RdvSelection(frozenset({chosen}))).participations
+    assert participation.usager == ((chosen, f"the {chosen.value}"),)
+
+
+def test_a_telephone_number_is_given_in_either_form() -> None:
+    user = {"id": 2, "phone_number": None, "phone_number_formatted": "+33611223344"}
+    (participation,) = read(rdv_record(participations=[{"id": 1, "user": user}]), ALL_FIELDS).participations
+    assert participation.said(UsagerField.PHONE_NUMBER) == "+33611223344"
+
+
+@pytest.mark.parametrize(
+    ("lieu", "organisation", "expected"),
+    [("03 21", "03 20", "03 21"), (None, "03 20", "03 20"), ("", None, ""), (None, None, "")],
+)
+def test_the_telephone_number_of_a_place_is_its_own_or_its_organisation_s(
+    lieu: str | None, organisation: str | None, expected: str
+) -> None:
+    record = rdv_record()
+    record["lieu"] = nested(record, "lieu", phone_number=lieu)
+    record["organisation"] = nested(record, "organisation", phone_number=organisation)
+    assert read(record).phone_number == expected
+
+
+@pytest.mark.parametrize(
+    ("given_url", "expected"),
+    [
+        ("https://visio.example/salle", "https://visio.example/salle"),
+        ("javascript:alert(1)", ""),
+        ("https://visio.example/a b", ""),
+        (None, ""),
+    ],
+)
+def test_the_link_of_a_visio(given_url: str | None, expected: str) -> None:
+    assert read(rdv_record(visio_url=given_url)).visio_url == expected
 
 
 def test_an_rdv_shows_no_personal_text_in_its_repr() -> None:
@@ -255,6 +296,6 @@ def test_any_json_in_any_field_of_an_absence_is_read_or_unreadable(name: str, va
 
 @given(st.dictionaries(st.text(min_size=1), JSON))
 def test_unknown_fields_change_nothing(extra: dict[str, Any]) -> None:
-    known = {"url_for_agents", "time_zone"}
+    known = {"url_for_agents", "time_zone", "visio_url"}
     added = {name: value for name, value in extra.items() if name not in known}
     assert read(added | rdv_record()) == read(rdv_record())
