@@ -253,8 +253,9 @@ class TestDocuments:
     def test_values_commented_out_in_the_example_are_the_defaults(self):
         """Taking the comment sign away changes nothing, but for keys that are one of several ways."""
         text = EXAMPLE.read_text(encoding="utf-8")
-        keys = ("client_id", "redirect_uri", "home", "backfill_from", "read_timeout", "agent", "login", "reminder_minutes")
-        ways = (*keys, "_env", "_file", "proxy", "allowed_", "[", "12 ", "organisation", "service", "motif ", "calendar ")
+        keys = ("client_id", "redirect_uri", "home", "backfill_from", "read_timeout", "login", "reminder_minutes")
+        selectors = ("organisation", "service", "motif ", "agent", "calendar ")
+        ways = (*keys, *selectors, "_env", "_file", "proxy", "allowed_", "[", "12 ")
         plain = "\n".join(
             line.removeprefix("# ")
             if re.match(r"# [a-z_]+ = ", line) and not any(way in line.split("=")[0] for way in ways)

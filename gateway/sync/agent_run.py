@@ -176,7 +176,6 @@ class AgentRunner:
             return
         with self.store.transaction() as tx:
             tx.set_agent_state(agent.agent_id, AgentState.LIVE)
-            tx.approve_found_blocks(agent.agent_id)
 
     def _finish(
         self,

@@ -49,6 +49,8 @@ def approve(store: Store, approval: Approval, *, at: datetime, by: str) -> None:
             tx.approve(agent_id, digests, at=at, by=by)
             if agent_id in approval.agents:
                 tx.set_first_run_approved(agent_id)
+                # Now, not when the first run ends: what is typed twice between is in no plan that was shown.
+                tx.approve_found_blocks(agent_id)
             tx.journal(
                 JournalEntry(
                     at=at,

@@ -77,6 +77,24 @@ def test_a_paired_absence_is_changed_once_the_first_run_was_approved(departement
     assert b"R\xc3\xa9union typ\xc3\xa9e" in (written.entry.before or b"")
 
 
+def test_a_twin_typed_after_the_approval_is_not_covered_by_it(departement: Departement) -> None:
+    """The approval lists what was there when it was given; a pair of later waits for an approval of its own."""
+    agent = departement.agent()
+    early = agent.types_event("Réunion", *hours(departement.at(1, 9)))
+    departement.absence(agent, "Réunion typée", *hours(departement.at(1, 9)))
+    departement.sync()
+    departement.approves()
+    late = agent.types_event("Réunion", *hours(departement.at(2, 9)))
+    departement.absence(agent, "Réunion tardive", *hours(departement.at(2, 9)))
+    departement.settled()
+    agent.moves(early, *hours(departement.at(1, 14)))
+    agent.moves(late, *hours(departement.at(2, 14)))
+    report = departement.sync()
+    assert reasons(report) == {HoldReason.FOUND_ABSENCE}
+    assert ("Réunion typée", *hours(departement.at(1, 14))) in agent.absences()
+    assert ("Réunion tardive", *hours(departement.at(2, 9))) in agent.absences()
+
+
 def _lived_in(departement: Departement) -> Person:
     """An agent with copies, blocks (one of a series), mirrors and a pair."""
     agent = departement.agent()

@@ -225,7 +225,6 @@ class World:
         self.calendar.catch_up()
         before = {person.agent_id: self.snapshot(person) for person in self.people}
         mirrors = self._edited_on_one_side()
-        self._widen_first_approvals()
         report = None
         self.intruded = False
         try:
@@ -241,12 +240,6 @@ class World:
         if report is not None:
             self._judge_report(report)
         return report
-
-    def _widen_first_approvals(self) -> None:
-        """A known limit: an approved first run also covers what was typed between its approval and its end, since an
-        approval does not keep which absences were there."""
-        running = {agent.agent_id for agent in self.store.agents((AgentState.FIRST_RUN,)) if agent.first_run_approved}
-        self.approved |= {each.id for each in self.server.absences.values() if each.agent_id in running}
 
     def _edited_on_one_side(self) -> dict[int, tuple[Person, str, Interval | None]]:
         """By mirrored absence: whose it is, the side on which alone it was edited, and what that side says now."""
