@@ -9,6 +9,7 @@ from typing import Self
 import psycopg
 
 from tests.servers.debian import Quarters, program
+from tests.servers.mail_sink import MailSink
 from tests.servers.postgres import PostgresServer
 from tests.servers.process import ServerProcess
 
@@ -17,7 +18,10 @@ _USER = "INSERT INTO users VALUES (%(login)s, %(login)s, %(password)s, %(login)s
 
 
 class SogoServer:
-    """sogod on loopback, without a web server in front. `users`: login -> password. One request at a time."""
+    """sogod on loopback, without a web server in front. `users`: login -> password. One request at a time.
+
+    `mail` takes what it sends to people.
+    """
 
     name = "sogo"
 
@@ -25,6 +29,7 @@ class SogoServer:
         self.users = dict(users)
         self._postgres = postgres
         self._database = ""
+        self.mail = MailSink()
         self._quarters = Quarters("sogo")
         here = self._quarters.directory
         self._cache = ServerProcess(self._cache_command, here / "memcached.log")
@@ -49,6 +54,7 @@ class SogoServer:
                 for login, password in self.users.items():
                     values = {"login": login, "password": password, "email": f"{login}@dept.example"}
                     connection.execute(_USER, values)
+            self.mail.start()
             self._cache.start()
             self._process.start()
         except BaseException:
@@ -59,6 +65,7 @@ class SogoServer:
         """End it and leave nothing behind."""
         self._process.stop()
         self._cache.stop()
+        self.mail.stop()
         if self._database:
             self._postgres.drop_database(self._database)
         self._quarters.remove()
@@ -92,6 +99,9 @@ class SogoServer:
             "OCSEMailAlarmsFolderURL": f"{place}/sogo_alarms_folder",
             "SOGoUserSources": people,
             "SOGoMemcachedHost": f"127.0.0.1:{self._cache.port}",
+            "SOGoAppointmentSendEMailNotifications": "YES",
+            "SOGoMailingMechanism": "smtp",
+            "SOGoSMTPServer": self.mail.url,
             "SOGoTimeZone": "Europe/Paris",
         }
         options = [part for name, value in settings.items() for part in (f"-{name}", value)]

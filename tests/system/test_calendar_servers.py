@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -132,6 +133,28 @@ def test_a_calendar_made_anew_at_the_same_address_is_read_as_it_is_now(bench: Ca
     assert again.complete
     assert again.present == {created}
     assert href not in versions(again)
+
+
+def test_sogo_mails_people_of_a_meeting_and_nobody_for_what_is_ours(sogo: SogoServer) -> None:
+    """It says nothing about meetings of the past."""
+    year = datetime.now(UTC).year + 1
+    start = datetime(year, 6, 1, 9, tzinfo=UTC)
+    people = ("ORGANIZER:mailto:alice@dept.example", "ATTENDEE:mailto:usager@ailleurs.example")
+    times = (f"DTSTART:{year}0601T090000Z", f"DTEND:{year}0601T100000Z")
+    with CalDavBench(sogo, **SOGO) as bench:
+        before = list(sogo.mail.recipients)
+        created = bench.account.create(bench.calendar, draft(start=start))
+        moved = draft(start=start + timedelta(hours=1), description="Avec usager@ailleurs.example")
+        bench.account.delete(bench.calendar, bench.account.update(bench.calendar, created, moved, notes=True))
+        assert sogo.mail.recipients == before
+        href = bench.other_client_puts("meeting", vevent("meeting", *people, start=times[0], end=times[1]))
+        told = list(sogo.mail.recipients)
+        assert told == [*before, "usager@ailleurs.example"]
+        item = bench.account.read(bench.calendar, href)
+        assert item is not None
+        with pytest.raises(BadItem):
+            bench.account.delete(bench.calendar, item)
+        assert sogo.mail.recipients == told
 
 
 def test_an_invitation_is_neither_changed_nor_removed_where_that_would_send_mail(bench: CalDavBench) -> None:
