@@ -52,6 +52,9 @@ test-matrix: $(STAMP) ## long: the contract and the scenarios with every server,
 campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
 	$(BIN)/python -m tests.campaigns.departement $(ARGS)
 
+fuzz: $(STAMP) ## ten minutes of calendar files changed at random; ARGS="--seconds 60 --seed 7"
+	$(BIN)/python -m tests.mappings.fuzz $(ARGS)
+
 lock: $(STAMP) ## resolve the dependencies again (uv comes from the package index, into its own environment)
 	@test -x $(VENV)-lock/bin/uv || ($(PYTHON3) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv)
 	$(VENV)-lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \

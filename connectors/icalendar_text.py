@@ -218,9 +218,8 @@ class _EventReader:
         return end
 
     def _recurrence(self) -> Recurrence:
-        rules = tuple(_value(line) for line in self._event.named("RRULE"))
-        if not all(rules):
-            raise _Malformed("an RRULE is empty")
+        # An empty RRULE is how some programs say that nothing recurs.
+        rules = tuple(_value(line) for line in self._event.named("RRULE") if _value(line))
         dates: list[EventTime] = []
         period_ends: list[tuple[EventTime, EventTime]] = []
         for text, tzid in self._listed("RDATE"):

@@ -39,7 +39,8 @@ _DISPLAY_NAME = re.compile(r"\((?:UTC|GMT)(?:(?P<sign>[+-])(?P<hours>\d\d?)[:.](
 _PLACE_SEPARATOR = re.compile(r",| and | et ")
 # Whatever else a rule could say explodes into many onsets per year, which no real zone has.
 _ONSET_RULE = re.compile(
-    r"(?:(?:FREQ=YEARLY|(?:INTERVAL|BYMONTH|BYDAY|BYMONTHDAY|BYSETPOS|WKST|UNTIL|COUNT)=[^;]+)(?:;|$))+"
+    r"(?:(?:FREQ=YEARLY|(?:BYHOUR|BYMINUTE|BYSECOND)=\d+"
+    r"|(?:INTERVAL|BYMONTH|BYDAY|BYMONTHDAY|BYSETPOS|WKST|UNTIL|COUNT)=[^;]+)(?:;|$))+"
 )
 _UNTIL = re.compile(r"UNTIL=(\d{8}T\d{6})Z")
 _YEARS_BEFORE, _YEARS_AFTER = 1, 3
@@ -99,7 +100,7 @@ def _by_name(name: str) -> tzinfo | None:
         return ZoneInfo(known)
     # Vendors put their own path in front, for example /citadel.org/20210210_1/ or tzone://Microsoft/ .
     segments = [segment for segment in name.split("/") if segment]
-    for first in range(1, len(segments)):
+    for first in range(0 if name.startswith("/") else 1, len(segments)):
         tail = "/".join(segments[first:]).lower()
         if tail in _UTC_NAMES:
             return UTC
@@ -166,16 +167,22 @@ def _standard_offset(zone: str, samples: Sequence[datetime]) -> timedelta:
 
 @lru_cache(maxsize=512)
 def _by_definition(definition: Definition, year: int) -> tzinfo | None:
-    """The first IANA zone with the same offsets over several years around `year`, French ones first."""
+    """The first IANA zone with the same offsets over several years around `year`, French ones first.
+
+    Failing that, one with the same offsets at every noon: some programs (Lotus Notes) let the clocks change on the
+    right day at a wrong hour. A time in that night may then be an hour off, which is better than not to see the event.
+    """
     try:
         changes = _changes(definition, year - _YEARS_BEFORE, year + _YEARS_AFTER)
     except (ValueError, OverflowError, TypeError):
         return None  # a rule that makes no sense defines no zone
-    samples = [
-        *_instants(year),
-        # A change of the same day at another hour shows in the seconds around it.
-        *(moment for at, _, _ in changes for moment in (at - timedelta(seconds=1), at) if _within(moment, year)),
-    ]
+    noons = _instants(year)
+    # A change of the same day at another hour shows in the seconds around it.
+    nights = [moment for at, _, _ in changes for moment in (at - timedelta(seconds=1), at) if _within(moment, year)]
+    return _same_offsets((*noons, *nights), changes) or _same_offsets(noons, changes)
+
+
+def _same_offsets(samples: Sequence[datetime], changes: Sequence[_Change]) -> ZoneInfo | None:
     wanted = [_offset_at(changes, moment) for moment in samples]
     # A few instants rule most candidates out.
     few, few_wanted = samples[::60], wanted[::60]
