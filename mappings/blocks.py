@@ -34,36 +34,49 @@ class Provenance:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A busy interval, `start` < `end`, naive wall-clock in the agent's zone, and the occurrences behind it."""
+    """A busy interval, `start` < `end`, naive wall-clock in the agent's zone, and the occurrences behind it.
+
+    `label`: what it is called for people, "" masked; only ever a text of the configuration.
+    """
 
     start: datetime
     end: datetime
     provenance: frozenset[Provenance]
+    label: str = ""
 
 
-def block_of(occurrence: Occurrence, provenance: Provenance, zone: ZoneInfo) -> Block:
-    """The block of one occurrence: whole minutes, outward. All-day: 00:00 of the first to 23:59 of the last day."""
+def wall_interval(occurrence: Occurrence, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    """The wall-clock interval of one occurrence: whole minutes, outward.
+
+    Whole days: 00:00 of the first to 23:59 of the last, which is how RDV-Solidarités' own form writes them.
+    """
     if occurrence.first_day is not None and occurrence.last_day is not None:
-        start = datetime.combine(occurrence.first_day, time.min)
-        end = datetime.combine(occurrence.last_day, _LAST_MINUTE)
-    else:
-        start, end = outer_wall_interval(occurrence.start, occurrence.end, zone)
-    return Block(start, end, frozenset({provenance}))
+        return datetime.combine(occurrence.first_day, time.min), datetime.combine(occurrence.last_day, _LAST_MINUTE)
+    return outer_wall_interval(occurrence.start, occurrence.end, zone)
 
 
 def merge(blocks: Iterable[Block]) -> tuple[Block, ...]:
-    """Overlapping or touching blocks become one, with all their provenance. Sorted, pairwise apart.
+    """Overlapping or touching blocks of one label become one, with all their provenance. Sorted; those of one label
+    are pairwise apart, those of different labels may touch and overlap.
 
     Covers exactly what the blocks cover: the minute between an all-day block and the next midnight stays free.
     """
     merged: list[Block] = []
-    for block in sorted(blocks, key=lambda each: (each.start, each.end)):
-        if merged and block.start <= merged[-1].end:
-            last = merged[-1]
-            merged[-1] = Block(last.start, max(last.end, block.end), last.provenance | block.provenance)
+    last: dict[str, int] = {}  # by label, where its last block is
+    for block in sorted(blocks, key=_order):
+        at = last.get(block.label)
+        if at is not None and block.start <= merged[at].end:
+            known = merged[at]
+            end = max(known.end, block.end)
+            merged[at] = replace(known, end=end, provenance=known.provenance | block.provenance)
         else:
+            last[block.label] = len(merged)
             merged.append(block)
-    return tuple(merged)
+    return tuple(sorted(merged, key=_order))
+
+
+def _order(block: Block) -> tuple[datetime, datetime, str]:
+    return block.start, block.end, block.label
 
 
 def subtract(block: Block, intervals: Iterable[tuple[datetime, datetime]]) -> tuple[Block, ...]:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from connectors.records import EventComponent
 from mappings.times import Availability, ComponentTimes, EventTimes
@@ -150,26 +151,38 @@ def _label(component: ComponentTimes, rules: BusyRules) -> str:
     return next((label for name, label in rules.labels.items() if category_id(name) in component.matches), "")
 
 
-def matters(start: datetime, end: datetime, rules: BusyRules) -> tuple[tuple[datetime, datetime], ...]:
-    """The parts of a wall-clock interval that lie in the hours that matter; all of it when none are set.
+def matters(
+    start: datetime, end: datetime, rules: BusyRules, *, length: timedelta | None = None
+) -> tuple[tuple[datetime, datetime], ...]:
+    """The parts of a wall-clock interval that lie in the hours that matter, in order and apart; all of it when none
+    are set.
 
-    Nothing of an interval shorter than `minimum_minutes`: its length as the event has it, before any cut.
+    Nothing of what is shorter than `minimum_minutes`: its length as the event has it (`length`, which the clock may
+    show longer or shorter; a whole day is 24 hours), before any cut.
     """
-    if (end - start).total_seconds() < rules.minimum_minutes * 60:
+    if (length if length is not None else end - start) < timedelta(minutes=rules.minimum_minutes):
         return ()
     if not rules.hours:
         return ((start, end),)
     parts: list[tuple[datetime, datetime]] = []
+    for begin, last in sorted(_hours_between(start, end, rules.hours)):
+        if parts and begin <= parts[-1][1]:
+            parts[-1] = parts[-1][0], max(parts[-1][1], last)
+        else:
+            parts.append((begin, last))
+    return tuple(parts)
+
+
+def _hours_between(start: datetime, end: datetime, hours: tuple[Hours, ...]) -> Iterator[tuple[datetime, datetime]]:
     for ordinal in range(start.date().toordinal(), end.date().toordinal() + 1):
         day = date.fromordinal(ordinal)
-        for hours in rules.hours:
-            if hours.weekday != day.weekday():
+        for each in hours:
+            if each.weekday != day.weekday():
                 continue
-            begin = max(start, datetime.combine(day, hours.start))
-            last = datetime.combine(day if hours.end > hours.start else date.fromordinal(ordinal + 1), hours.end)
+            begin = max(start, datetime.combine(day, each.start))
+            last = datetime.combine(day if each.end > each.start else date.fromordinal(ordinal + 1), each.end)
             if begin < min(end, last):
-                parts.append((begin, min(end, last)))
-    return tuple(sorted(parts))
+                yield begin, min(end, last)
 
 
 # --- categories and titles -----------------------------------------------------------------------------------
@@ -205,17 +218,19 @@ class Patterns:
         title = _plain(component.summary)
         return frozenset(
             {
-                *(category_id(each) for each in self.categories if _plain(each) in own),
-                *(title_id(each) for each in self.titles if _fits(title, _plain(each))),
+                *(category_id(each) for each in self.categories if _known(each) in own),
+                *(title_id(each) for each in self.titles if _fits(title, _known(each))),
             }
         )
 
 
+@lru_cache(maxsize=2048)  # of texts of the configuration
 def category_id(category: str) -> str:
     """The name under which a match of this category is kept."""
     return "c" + _digest(category)
 
 
+@lru_cache(maxsize=2048)
 def title_id(pattern: str) -> str:
     """The name under which a match of this title pattern is kept."""
     return "t" + _digest(pattern)
@@ -229,6 +244,10 @@ def _plain(text: str) -> str:
     """Without case, accents and doubled spaces: how people take two texts for the same."""
     decomposed = unicodedata.normalize("NFKD", text).casefold()
     return " ".join("".join(each for each in decomposed if not unicodedata.combining(each)).split())
+
+
+_known = lru_cache(maxsize=2048)(_plain)
+"""For texts of the configuration only: a title is not to be remembered."""
 
 
 def _fits(title: str, pattern: str) -> bool:

@@ -18,8 +18,11 @@ from enum import StrEnum
 NAMESPACE = "rdvgw-"
 """How every UID of ours begins."""
 
-ABSENCE_TAG = "Occupé · agenda"
-"""Title of every absence that the gateway writes for a calendar's busy time: says nothing, and is recognised."""
+_MASK = "Occupé"
+_TAG_END = " · agenda"
+
+ABSENCE_TAG = _MASK + _TAG_END
+"""Title of an absence that the gateway writes for a calendar's busy time: says nothing, and is recognised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,20 @@ def recognise(uid: str, marker: str | None, candidates: Mapping[str, tuple[Kinsh
     return Recognised(kinship, origin_id)
 
 
+def absence_title(label: str) -> str:
+    """Title of the absence of a block: the tag, under which a label of the configuration may stand for the mask."""
+    return (" ".join(label.split()) or _MASK) + _TAG_END
+
+
 def is_tagged(title: str) -> bool:
-    """Whether an absence's title is our tag, give or take spaces around it and its Unicode form."""
-    return _plain(title) == _plain(ABSENCE_TAG)
+    """Whether an absence's title is our tag, whatever its label, give or take spaces around it and its Unicode form."""
+    return _plain(title).endswith(_TAG_END)
+
+
+def label_of(title: str) -> str:
+    """The label in a title that `is_tagged`; "" masked."""
+    label = _plain(title).removesuffix(_TAG_END).strip()
+    return "" if label == _MASK else label
 
 
 def _plain(text: str) -> str:

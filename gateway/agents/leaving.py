@@ -212,7 +212,8 @@ class Leaving:
             organisation_zones=settings.organisation_zones,
         )
         horizon = timedelta(days=settings.rulebook.longest_horizon_days)
-        observer = CalendarObserver(self._store, application.clock, keys.digest_key, horizon)
+        patterns = settings.rulebook.patterns
+        observer = CalendarObserver(self._store, application.clock, keys.digest_key, horizon, patterns)
         return Recorder(self._store, application.accounts, observer, context, application.clock, self._run_id)
 
     # --- the sync of an agent --------------------------------------------------------------------------------

@@ -149,8 +149,10 @@ def _events(
     application: Application, places: list[CalendarRef], recognition: Recognition
 ) -> tuple[list[SeenEvent], list[Problem]]:
     """Of all events only those that could be ours; and calendars that cannot be read."""
-    horizon = timedelta(days=application.settings.rules.horizon_days)
-    observer = CalendarObserver(application.store, application.clock, application.keys.digest_key, horizon)
+    rulebook = application.settings.rules.to_book()
+    horizon = timedelta(days=rulebook.longest_horizon_days)
+    key = application.keys.digest_key
+    observer = CalendarObserver(application.store, application.clock, key, horizon, rulebook.patterns)
 
     def read(ref: CalendarRef) -> list[SeenEvent]:
         account = application.accounts.get(ref.account)

@@ -14,7 +14,7 @@ from gateway.sync.values import CalendarRef, SeenEvent
 from mappings.native import NativeSource
 from mappings.times import EventTimes, dump_times, load_times
 
-_STATE = (calendar_state.c.cursor, calendar_state.c.mark, calendar_state.c.read_at)
+_STATE = (calendar_state.c.cursor, calendar_state.c.mark, calendar_state.c.read_at, calendar_state.c.patterns)
 _EVENT = (
     observed_event.c.calendar_id,
     observed_event.c.href,
@@ -71,7 +71,12 @@ def save_reading(
     state: CalendarState,
 ) -> None:
     calendar_id = connection.execute(select(calendar_state.c.id).where(_is(ref))).scalar()
-    row: dict[str, object] = {"cursor": state.cursor, "mark": state.mark, "read_at": state.read_at}
+    row: dict[str, object] = {
+        "cursor": state.cursor,
+        "mark": state.mark,
+        "read_at": state.read_at,
+        "patterns": state.patterns,
+    }
     if calendar_id is None:
         row |= {"account": ref.account, "calendar": ref.calendar}
         (calendar_id,) = connection.execute(insert(calendar_state), row).inserted_primary_key or (0,)

@@ -89,9 +89,10 @@ class Transaction:
         cursor: str | None,
         mark: str,
         read_at: datetime,
+        patterns: str = "",
     ) -> None:
         """One reading: the events that are new or changed, the hrefs proven gone, and how far it got."""
-        state = CalendarState(cursor, mark, read_at)
+        state = CalendarState(cursor, mark, read_at, patterns)
         calendars.save_reading(self._connection, ref, events=events, gone=gone, state=state)
 
     def save_event(self, event: SeenEvent) -> None:

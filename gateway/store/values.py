@@ -23,11 +23,15 @@ from gateway.sync.values import (
 
 @dataclass(frozen=True, slots=True)
 class CalendarState:
-    """How far a calendar was read. `cursor` and `mark` as the connector gave them; None: start over."""
+    """How far a calendar was read. `cursor` and `mark` as the connector gave them; None: start over.
+
+    `patterns`: digest of the rules' categories and titles that every event of it was asked about.
+    """
 
     cursor: str | None
     mark: str
     read_at: datetime
+    patterns: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,9 @@ from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.planning.blocks import interval_text
 from gateway.sync.record import Recorder, Result
-from gateway.sync.values import Action, OpenIntent, Operation, Problem, Side
+from gateway.sync.values import Action, ObjectKind, OpenIntent, Operation, Problem, Side
 from mappings.absence_event import absence_span
-from mappings.identity import ABSENCE_TAG
+from mappings.identity import absence_title, is_tagged
 
 
 class Outcome(StrEnum):
@@ -193,15 +193,16 @@ class Applier:
     # --- RDV-Solidarités -------------------------------------------------------------------------------------
 
     def _create_absence(self, operation: Operation) -> _Ready:
-        draft = self._absence_draft(operation, ABSENCE_TAG)
+        draft = self._absence_draft(operation, absence_title(operation.label))
         return _Ready(lambda: Result(absence=self.rdv_solidarites.create_absence(draft)))
 
     def _update_absence(self, operation: Operation) -> _Ready:
         number, current = self._current_absence(operation)
         if current is None:
             raise Stale("the absence is gone", system="rdv_solidarites")
-        # The title stays what it is there: it is never ours to change.
-        draft = self._absence_draft(operation, current.title)
+        # A title that a person typed stays what it is there: it is never ours to change.
+        is_ours = operation.kind is ObjectKind.BUSY_BLOCK and is_tagged(current.title)
+        draft = self._absence_draft(operation, absence_title(operation.label) if is_ours else current.title)
         return _Ready(
             lambda: Result(absence=self.rdv_solidarites.update_absence(number, draft)), absence_image(current)
         )

@@ -68,9 +68,10 @@ class Engine:
         self._clock = clock
         self._new_id = new_id
         self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
-        horizon = timedelta(days=settings.rulebook.longest_horizon_days)
+        rulebook = settings.rulebook
+        horizon = timedelta(days=rulebook.longest_horizon_days)
         self._calendars = CalendarObserver(
-            store, clock, keys.digest_key, horizon, instance_host=settings.instance_host
+            store, clock, keys.digest_key, horizon, rulebook.patterns, instance_host=settings.instance_host
         )
 
     def run(

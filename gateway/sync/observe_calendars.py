@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -12,10 +12,11 @@ from connectors.errors import BadItem
 from connectors.ports import CalendarAccount, Clock
 from connectors.records import CalendarChanges, CalendarItem, ReadingScope
 from gateway.store.store import Store
-from gateway.store.values import KnownItem
+from gateway.store.values import CalendarState, KnownItem
 from gateway.sync.observed_changes import note_changes
 from gateway.sync.planning.context import title_digest
 from gateway.sync.values import CalendarRef, SeenEvent, Side
+from mappings.busy_rules import Patterns
 from mappings.identity import NAMESPACE
 from mappings.native import native_source
 from mappings.owned import notes_digest, owned_digest, owned_of_event, times_digest
@@ -30,13 +31,15 @@ _MARGIN = timedelta(days=14)
 class CalendarObserver:
     """Reads calendars into the store. `digest_key` keys every digest of what a server gave.
 
-    `horizon`: how far ahead calendar events matter.
+    `horizon`: how far ahead calendar events matter. `patterns`: categories and titles that the rules ask about; a
+    calendar that was read with others is read again as a whole.
     """
 
     store: Store
     clock: Clock
     digest_key: bytes
     horizon: timedelta
+    patterns: Patterns
     instance_host: str = ""  # of RDV-Solidarités, to know links to its RDVs
 
     def read(self, account: CalendarAccount, ref: CalendarRef, mark: str, *, run_id: str = "") -> bool:
@@ -45,6 +48,9 @@ class CalendarObserver:
         Raises what the port raises: then nothing of this reading was kept.
         """
         state = self.store.calendar_state(ref)
+        if state is not None and state.patterns != self.patterns.digest:
+            self._read_again(account, ref, mark, run_id)
+            return True
         cursor = state.cursor if state else None
         if state is not None and mark and state.mark == mark and not account.is_due(ref.calendar, cursor):
             return False
@@ -56,39 +62,78 @@ class CalendarObserver:
             versions = {href: item.version for href, item in known.items()}
             changes = account.changes(ref.calendar, cursor, versions, self._scope(ref, read_at))
             more = changes.more
+            events = self._events(account, ref, changes, known)
+            gone = changes.removed & known.keys()
+            if changes.complete:
+                gone |= known.keys() - changes.present - {event.href for event in events}
             # The mark seen before reading: what changed meanwhile is read again rather than missed.
-            kept_mark = "" if more else mark or changes.mark
-            noted_for = run_id if state is not None else None
-            self._keep(account, ref, changes, known, mark=kept_mark, read_at=read_at, run_id=noted_for)
+            kept = CalendarState(changes.cursor, "" if more else mark or changes.mark, read_at, self.patterns.digest)
+            # A calendar's first reading is no news.
+            before = known if state is not None else None
+            self._keep(ref, kept, events, gone=gone, known=before, run_id=run_id)
             cursor = changes.cursor
         return True
 
-    def _keep(
-        self,
-        account: CalendarAccount,
-        ref: CalendarRef,
-        changes: CalendarChanges,
-        known: Mapping[str, KnownItem],
-        *,
-        mark: str,
-        read_at: datetime,
-        run_id: str | None,
-    ) -> None:
-        """One reading, or one page of it. `run_id` None: the calendar's first, which is no news."""
+    def _read_again(self, account: CalendarAccount, ref: CalendarRef, mark: str, run_id: str) -> None:
+        """Ask every event of a calendar about other patterns than before: its titles were not kept, so all of it is
+        read. In one transaction: until each event was asked about the new ones, all stay answers to the old ones."""
+        known = self.store.known_items(ref)
+        versions = dict.fromkeys(known, "")  # whatever is there is wanted
+        seen: dict[str, SeenEvent] = {}
+        read_at = self.clock.now()
+        cursor: str | None = None
+        more = True
+        while more:
+            changes = account.changes(ref.calendar, cursor, versions, self._scope(ref, read_at))
+            more, cursor = changes.more, changes.cursor
+            page = self._events(account, ref, changes, {})
+            seen |= {event.href: event for event in page}
+            versions |= {event.href: event.version for event in page}
+            gone = changes.removed
+            if changes.complete:
+                gone |= versions.keys() - changes.present - {event.href for event in page}
+            for href in gone:
+                seen.pop(href, None)
+                versions.pop(href, None)
+        state = CalendarState(cursor, mark or changes.mark, read_at, self.patterns.digest)
+        forgotten = known.keys() - versions.keys()
+        self._keep(ref, state, list(seen.values()), gone=forgotten, known=known, run_id=run_id)
+
+    def _events(
+        self, account: CalendarAccount, ref: CalendarRef, changes: CalendarChanges, known: Mapping[str, KnownItem]
+    ) -> list[SeenEvent]:
+        """What an answer holds that is not `known` to be just so."""
         events = [event for item in changes.items if (event := self._event(account, ref, item, known.get(item.href)))]
-        events += [
+        return events + [
             SeenEvent(ref, href, version, raw_digest="", set_aside=reason)
             for href, version, reason in changes.unreadable
         ]
-        gone = changes.removed & known.keys()
-        if changes.complete:
-            gone |= known.keys() - changes.present - {event.href for event in events}
+
+    def _keep(
+        self,
+        ref: CalendarRef,
+        state: CalendarState,
+        events: Sequence[SeenEvent],
+        *,
+        gone: Collection[str],
+        known: Mapping[str, KnownItem] | None,
+        run_id: str,
+    ) -> None:
+        """One reading, or one page of it. `known`: as it was before, to tell what is news; None: none of it is."""
         with self.store.transaction() as tx:
-            tx.save_calendar_reading(ref, events=events, gone=gone, cursor=changes.cursor, mark=mark, read_at=read_at)
-            if run_id is not None:
-                changed = [(e.href, "changed" if e.href in known else "appeared", None) for e in events]
+            tx.save_calendar_reading(
+                ref,
+                events=events,
+                gone=gone,
+                cursor=state.cursor,
+                mark=state.mark,
+                read_at=state.read_at,
+                patterns=state.patterns,
+            )
+            if known is not None:
+                told = [(e.href, what, None) for e in events if (what := _news(e, known.get(e.href)))]
                 vanished = [(href, "vanished", None) for href in sorted(gone)]
-                note_changes(tx, (*changed, *vanished), side=Side.CALENDAR, kind="event", at=read_at, run_id=run_id)
+                note_changes(tx, (*told, *vanished), side=Side.CALENDAR, kind="event", at=state.read_at, run_id=run_id)
 
     def _scope(self, ref: CalendarRef, now: datetime) -> ReadingScope:
         start = now - _LOOK_BACK
@@ -112,7 +157,7 @@ class CalendarObserver:
         base = SeenEvent(ref, item.href, item.version, self.raw_digest(item))
         try:
             event = account.parse(item)
-            times = times_of(event) if event is not None else None
+            times = times_of(event, self.patterns.matches_of) if event is not None else None
         except BadItem as error:
             return replace(base, set_aside=str(error))
         if event is None:
@@ -137,3 +182,10 @@ class CalendarObserver:
             times=times,
             **digests,
         )
+
+
+def _news(event: SeenEvent, known: KnownItem | None) -> str:
+    """What became of an event, for the journal; "" for one that says what it said before."""
+    if known is None:
+        return "appeared"
+    return "changed" if (event.raw_digest, event.version) != (known.raw_digest, known.version) else ""

@@ -221,7 +221,9 @@ class Recorder:
     def _entry(self, operation: Operation, result: Result, seen: SeenEvent | None) -> JournalEntry:
         fields: tuple[str, ...] = ()
         if operation.action is Action.UPDATE:
-            fields = ("start", "end") if operation.side is Side.RDV_SOLIDARITES else _EVENT_FIELDS
+            fields = _EVENT_FIELDS if operation.side is Side.CALENDAR else ("start", "end")
+            if operation.kind is ObjectKind.BUSY_BLOCK:
+                fields = ("start", "end", "title")
         return JournalEntry(
             at=self.clock.now(),
             run_id=self.run_id,
@@ -272,6 +274,7 @@ def _agree_block(tx: Transaction, ledger: Ledger, operation: Operation, absence:
         provenance=operation.provenance,
         origin=origin or (known.origin if known else BlockOrigin.CREATED),
         approved=not is_found,
+        label=operation.label,
     )
     tx.put_block(block)
     ledger.blocks[number] = block

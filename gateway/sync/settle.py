@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 
 from connectors.errors import ConnectorError
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from connectors.records import Absence
 from gateway.store.store import Store
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.record import Recorder, Result
-from gateway.sync.values import Action, Interval, OpenIntent, Operation, Problem, SeenEvent, Side
+from gateway.sync.values import Action, Interval, ObjectKind, OpenIntent, Operation, Problem, SeenEvent, Side
 from mappings.absence_event import absence_span
-from mappings.identity import is_tagged
+from mappings.identity import absence_title, is_tagged, label_of
 from mappings.owned import owned_digest, owned_of_draft
 
 
@@ -110,7 +111,7 @@ class Settler:
             return True
         if current is None:
             return self._close(intent)
-        if Interval(*absence_span(current)) != operation.interval:
+        if Interval(*absence_span(current)) != operation.interval or not _is_called_right(current, operation):
             return self._close_if_late(intent, asked_at)
         self.recorder.done(ledger, operation, Result(absence=current, before=intent.before), intent)
         return True
@@ -125,6 +126,7 @@ class Settler:
                 absence.id > intent.highest_absence_id
                 and absence.id not in taken
                 and is_tagged(absence.title)
+                and _is_called_right(absence, operation)
                 and Interval(absence.start, absence.end) == operation.interval
             ):
                 self.recorder.done(ledger, operation, Result(absence=absence), intent)
@@ -137,3 +139,10 @@ class Settler:
         if read_at is not None and read_at >= intent.opened_at + patience:
             return self._close(intent)
         return False
+
+
+def _is_called_right(absence: Absence, operation: Operation) -> bool:
+    """Whether a block bears the label that was asked for; a title that a person typed is right as it is."""
+    if operation.kind is not ObjectKind.BUSY_BLOCK or not is_tagged(absence.title):
+        return True
+    return label_of(absence.title) == label_of(absence_title(operation.label))

@@ -289,6 +289,7 @@ class Operation:
     rewrites_notes: bool = False
     keeps_title: bool = False
     recurring: bool = False
+    label: str = ""  # what a block is called beside the tag; "": masked
 
     @property
     def digest(self) -> str:
@@ -298,6 +299,8 @@ class Operation:
             asked = (self.draft.uid, self.draft.start, self.draft.end, self.draft.status)
         if self.interval is not None:
             asked += (self.interval.start, self.interval.end)
+        if self.label and self.action is not Action.DELETE:
+            asked += (self.label,)
         parts = (self.agent_id, self.side, self.action, self.kind, self.rdv_id, self.absence_id, self.ref, self.href)
         return hashlib.sha256(repr((parts, tuple(str(a) for a in asked))).encode()).hexdigest()
 

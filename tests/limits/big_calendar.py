@@ -22,6 +22,7 @@ from gateway.store.store import Store
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.planning import PlanContext, make_plan
 from gateway.sync.values import AgentState, CalendarRef, LinkedAgent
+from mappings.busy_rules import Patterns
 from mappings.identity import Identity
 
 NOW = datetime(2026, 5, 4, 9, 0, tzinfo=UTC)
@@ -56,7 +57,7 @@ def main(url: str, home: str, calendar: str, folder: str) -> None:
         with store.transaction() as tx:
             tx.put_agent(agent)
         mark = next(each.mark for each in account.look() if each.calendar == calendar)
-        CalendarObserver(store, _Clock(), keys.digest_key, timedelta(days=56)).read(account, ref, mark)
+        CalendarObserver(store, _Clock(), keys.digest_key, timedelta(days=56), Patterns()).read(account, ref, mark)
         context = PlanContext(
             now=NOW,
             rulebook=RuleBook(),

@@ -25,6 +25,7 @@ from gateway.sync.fleet import Fleet, Steps
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
 from gateway.sync.values import AgentReport, AgentState, CalendarRef, LinkedAgent
+from mappings.busy_rules import Patterns
 from tests.connectors.caldav.bench import NOW, CalDavBench
 from tests.contract.calendar_contract import vevent
 from tests.servers.counting_proxy import CountingProxy, Seen
@@ -66,7 +67,7 @@ def observe(store: Store, accounts: dict[str, CalDavAccount], refs: list[Calenda
     def unexpected(*arguments: object) -> Any:
         raise AssertionError(arguments)
 
-    observer = CalendarObserver(store, _Clock(), b"k" * 32, timedelta(days=56))
+    observer = CalendarObserver(store, _Clock(), b"k" * 32, timedelta(days=56), Patterns())
     steps = Steps(
         read_rdv_solidarites=lambda: reading,
         read_calendar=observer.read,

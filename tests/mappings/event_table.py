@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from connectors.errors import BadItem
 from connectors.icalendar_text import parse_event
 from connectors.records import CalendarEvent
-from mappings.blocks import Block, Provenance, block_of
+from mappings.blocks import wall_interval
 from mappings.recurrence import occurrences
 from mappings.times import times_of
 from mappings.wallclock import to_instant
@@ -39,8 +39,8 @@ def busy(table: Table, event: CalendarEvent | None) -> str:
     zone = ZoneInfo(table.zone)
     start, end = (to_instant(datetime.fromisoformat(day), zone) for day in table.window)
     found = occurrences(times_of(event), start, end, zone) if event else ()
-    blocks = [block_of(each, Provenance("c", "h", "u", each.recurrence_id), zone) for each in found]
-    return " ".join(_shown(block, table) for block in sorted(blocks, key=lambda block: (block.start, block.end)))
+    intervals = sorted(wall_interval(each, zone) for each in found)
+    return " ".join(_shown(start, end, table) for start, end in intervals)
 
 
 def outcome(table: Table, row: Row) -> str:
@@ -53,8 +53,7 @@ def outcome(table: Table, row: Row) -> str:
         return expected if expected.startswith("refused: ") and wanted in str(refusal) else f"refused: {refusal}"
 
 
-def _shown(block: Block, table: Table) -> str:
-    start, end = block.start, block.end
+def _shown(start: datetime, end: datetime, table: Table) -> str:
     day = "%m%d" if str(start.year) == str(end.year) == table.window[0][:4] else "%Y%m%d"
     if start.time() == time.min and end.time() == time(23, 59):
         return f"{start:{day}}" if start.date() == end.date() else f"{start:{day}}-{end:{day}}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mappings.blocks import Block, Provenance, block_of, merge, subtract, within_api_bounds
+from mappings.blocks import Block, Provenance, merge, subtract, wall_interval, within_api_bounds
 from mappings.recurrence import Occurrence
 from tests.mappings.ical_rows import PARIS
 
@@ -21,16 +23,17 @@ def at(minute: int) -> datetime:
     return DAY + minute * MINUTE
 
 
-def block(start: int, end: int, *sources: str) -> Block:
-    return Block(at(start), at(end), frozenset(Provenance("c", f"/{s}.ics", s, "") for s in sources))
+def block(start: int, end: int, *sources: str, label: str = "") -> Block:
+    return Block(at(start), at(end), frozenset(Provenance("c", f"/{s}.ics", s, "") for s in sources), label)
 
 
 intervals = st.tuples(st.integers(0, 60), st.integers(1, 20)).map(lambda pair: (pair[0], sum(pair)))
 blocks = st.builds(lambda pair, source: block(*pair, source), intervals, st.sampled_from("abcdef"))
+labelled = st.builds(replace, blocks, label=st.sampled_from(["", "Formation", "Congés"]))
 
 
-def minutes(some: object) -> set[datetime]:
-    return {each.start + n * MINUTE for each in some for n in range((each.end - each.start) // MINUTE)}  # type: ignore[attr-defined]
+def minutes(some: Iterable[Block]) -> set[datetime]:
+    return {each.start + n * MINUTE for each in some for n in range((each.end - each.start) // MINUTE)}
 
 
 @given(st.lists(blocks))
@@ -48,6 +51,16 @@ def test_merged_blocks_are_sorted_and_apart(some: list[Block]) -> None:
     assert all(one.end < other.start for one, other in pairwise(merged))
 
 
+@given(st.lists(labelled))
+def test_each_label_is_merged_for_itself(some: list[Block]) -> None:
+    """Together they cover what the blocks cover; of one label they are apart, of different ones they may overlap."""
+    merged = merge(some)
+    assert minutes(merged) == minutes(some)
+    for label in ("", "Formation", "Congés"):
+        assert [each for each in merged if each.label == label] == list(merge([b for b in some if b.label == label]))
+    assert merge(reversed(some)) == merged == merge(merged)
+
+
 @given(st.lists(blocks).flatmap(lambda some: st.tuples(st.just(some), st.permutations(some))))
 def test_merge_depends_on_no_order_and_is_idempotent(pair: tuple[list[Block], list[Block]]) -> None:
     assert merge(pair[0]) == merge(pair[1]) == merge(merge(pair[0]))
@@ -63,6 +76,11 @@ def test_each_block_gives_its_provenance_to_the_one_that_covers_it(some: list[Bl
 
 def test_touching_blocks_become_one() -> None:
     assert merge([block(30, 60, "b"), block(0, 30, "a")]) == (block(0, 60, "a", "b"),)
+
+
+def test_touching_blocks_of_different_labels_stay_two() -> None:
+    pair = (block(0, 30, "a"), block(30, 60, "b", label="Formation"))
+    assert merge(pair) == pair
 
 
 def test_a_minute_apart_they_stay_two() -> None:
@@ -90,10 +108,7 @@ def test_all_day_block_ends_in_the_last_minute_of_its_last_day() -> None:
         first_day=date(2026, 3, 2),
         last_day=date(2026, 3, 4),
     )
-    source = Provenance("c", "/a.ics", "a", "20260302")
-    assert block_of(occurrence, source, PARIS) == Block(
-        datetime(2026, 3, 2), datetime(2026, 3, 4, 23, 59), frozenset({source})
-    )
+    assert wall_interval(occurrence, PARIS) == (datetime(2026, 3, 2), datetime(2026, 3, 4, 23, 59))
 
 
 @pytest.mark.parametrize(

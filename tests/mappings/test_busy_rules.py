@@ -138,6 +138,31 @@ def test_hours_that_matter(start: str, end: str, parts: list[str]) -> None:
     assert matters(wall(start), wall(end), BusyRules(hours=MONDAY)) == expected
 
 
+@pytest.mark.parametrize(
+    "hours",
+    [
+        (Hours(0, time(8), time(12)), Hours(0, time(12), time(18))),
+        (Hours(0, time(10), time(18)), Hours(0, time(8), time(13))),
+    ],
+)
+def test_hours_that_touch_or_overlap_cut_nothing(hours: tuple[Hours, ...]) -> None:
+    assert matters(wall("2 9:00"), wall("2 17:00"), BusyRules(hours=hours)) == ((wall("2 9:00"), wall("2 17:00")),)
+
+
+def test_a_whole_day_is_cut_to_its_hours_and_a_late_end_keeps_its_last_minute_free() -> None:
+    rules = BusyRules(hours=MONDAY)
+    expected = ((wall("2 8:00"), wall("2 12:00")), (wall("2 14:00"), wall("2 23:59")))
+    assert matters(wall("2 0:00"), wall("2 23:59"), rules, length=timedelta(days=1)) == expected
+
+
+def test_length_is_that_of_the_event_and_not_of_the_clock() -> None:
+    """A whole day lasts 24 hours though it is written to 23:59; ten minutes within a repeated hour are ten minutes."""
+    whole_day = BusyRules(minimum_minutes=24 * 60)
+    assert matters(wall("2 0:00"), wall("2 23:59"), whole_day, length=timedelta(days=1)) != ()
+    half_an_hour = BusyRules(minimum_minutes=30)
+    assert matters(wall("2 2:00"), wall("2 3:00"), half_an_hour, length=timedelta(minutes=10)) == ()
+
+
 def test_short_events_do_not_block() -> None:
     rules = BusyRules(minimum_minutes=30)
     assert matters(wall("2 9:00"), wall("2 9:29"), rules) == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import replace
 
 import pytest
@@ -15,7 +16,9 @@ from mappings.identity import (
     Identity,
     Kinship,
     Recognised,
+    absence_title,
     is_tagged,
+    label_of,
     recognise,
 )
 from tests.mappings.samples import IDENTITY
@@ -82,6 +85,18 @@ def test_tag_is_known_in_other_spacing_and_unicode_forms(title: str) -> None:
     assert is_tagged(title)
 
 
-@pytest.mark.parametrize("title", ["", "Occupé", "occupé · agenda", ABSENCE_TAG + " 2", "Occupé - agenda"])
+@pytest.mark.parametrize("label", ["", "Formation", "  En   formation ", "Conge\u0301s", "agenda"])
+def test_a_labelled_title_is_the_tag_and_tells_its_label(label: str) -> None:
+    title = absence_title(label)
+    assert is_tagged(title)
+    assert title.endswith(" · agenda")
+    assert label_of(title) == unicodedata.normalize("NFC", " ".join(label.split()))
+
+
+def test_a_title_without_label_is_the_constant_tag() -> None:
+    assert absence_title("") == ABSENCE_TAG
+
+
+@pytest.mark.parametrize("title", ["", "Occupé", " · agenda", ABSENCE_TAG + " 2", "Occupé - agenda", "agenda"])
 def test_other_titles_are_not_the_tag(title: str) -> None:
     assert not is_tagged(title)

@@ -54,6 +54,8 @@ def play(
             world.enrol()
             _begin(world)
             for _ in range(steps):
+                if world.taste.random() < 0.03:
+                    world.log.append(world.change_rules())
                 _step(world)
             _end(world)
             oracle.check(world)

@@ -10,18 +10,22 @@ from zoneinfo import ZoneInfo
 
 from connectors.icalendar_text import parse_event
 from connectors.records import EventStatus, Transparency
+from tests.simulation.rules import OfficeRules
+
+NO_RULES = OfficeRules()
 
 PRIVATE_WORD = "Xyloglyphe"
 """Stands in every title and place of a calendar-born event: it must never leave the calendar."""
 
 
 class Occurrence(NamedTuple):
-    """Busy time: wall-clock of the agent. Named as (uid, original start)."""
+    """Busy time: wall-clock of the agent. Named as (uid, original start). `label`: what its blocks are called."""
 
     uid: str
     original: str
     start: datetime
     end: datetime
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +55,23 @@ class Meeting:
     moved: dict[datetime, Exceptional] = field(default_factory=dict)
     marker: str = ""  # of ours, kept when a person copies an event of ours
     alarm: bool = False
+    tentative: bool = False
+    category: str = ""
 
     def starts(self) -> tuple[datetime, ...]:
         """Original starts of a series, those excluded left out."""
         ruled = [self.start + timedelta(days=self.every * step) for step in range(self.times if self.every else 1)]
         return tuple(each for each in (*ruled, *self.added) if each not in self.excluded)
 
-    def occurrences(self, zone: ZoneInfo) -> list[Occurrence]:
-        """When it makes somebody in `zone` busy."""
+    def occurrences(self, zone: ZoneInfo, rules: OfficeRules = NO_RULES) -> list[Occurrence]:
+        """When it makes somebody in `zone` busy who is under these rules: whole, whatever their hours."""
         found = []
         for original in self.starts():
             actual = self.moved.get(original, Exceptional(original, self.length, self.free))
-            if actual.free:
+            if actual.free or not rules.blocks(self, actual.length):
                 continue
             name = original.isoformat() if self.every else ""
-            found.append(Occurrence(self.uid, name, *self._span(actual, zone)))
+            found.append(Occurrence(self.uid, name, *self._span(actual, zone), rules.label(self)))
         return found
 
     def _span(self, actual: Exceptional, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -96,6 +102,10 @@ class Meeting:
             lines += [self._time("EXDATE", each) for each in sorted(self.excluded)]
         lines += [f"SUMMARY:{self.title}", f"LOCATION:{PRIVATE_WORD} street"]
         lines.append(f"TRANSP:{'TRANSPARENT' if actual.free else 'OPAQUE'}")
+        if self.tentative:
+            lines.append("STATUS:TENTATIVE")
+        if self.category:
+            lines.append(f"CATEGORIES:{self.category}")
         if self.marker:
             lines.append(f"X-RDV-GATEWAY:{self.marker}")
         if self.alarm:

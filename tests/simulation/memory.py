@@ -51,10 +51,10 @@ class AgentMemory:
         self.edits.append(before)
         self.history.append(before)
 
-    def run_ended(self, *, clean: bool, before: Snapshot, after: Snapshot) -> None:
-        """`before`: as the run found it; `after`: as it left it."""
+    def run_ended(self, *, clean: bool, before: Snapshot, after: Snapshot, apart: bool) -> None:
+        """`before`: as the run found it; `after`: as it left it. `apart`: blocks may overlap each other."""
         if clean and not self.dirty and self.last is not None:
-            self._learn(self.last, before)
+            self._learn(self.last, before, apart=apart)
         else:
             self.doubtful += self.edits
             if self.last is not None:
@@ -75,7 +75,7 @@ class AgentMemory:
         self.freed = [each for each in self.freed if each.occurrence in before.busy]
         self.doubtful, self.dirty, self.last = [], False, after
 
-    def _learn(self, last: Snapshot, now: Snapshot) -> None:
+    def _learn(self, last: Snapshot, now: Snapshot, *, apart: bool) -> None:
         known = {(each.uid, each.original): each for each in last.busy}
         several = {key for key in known if sum((o.uid, o.original) == key for o in last.busy) > 1}
         for id_, old in last.pool.items():
@@ -83,12 +83,15 @@ class AgentMemory:
             if new == old:
                 continue
             for part in minus([old], [new] if new else []):
+                # Where blocks may overlap, the one that is gone need not be that of every event there.
+                shared_by = sum(bool(overlap(part, (each.start, each.end))) for each in now.busy)
                 for occurrence in now.busy:
                     shared = overlap(part, (occurrence.start, occurrence.end))
                     key = (occurrence.uid, occurrence.original)
                     if shared is None or key not in known:
                         continue
                     certain = id_ in last.plain and occurrence in last.busy and key not in several
+                    certain = certain and not (apart and shared_by > 1)
                     self.freed.append(Freed(occurrence, shared, certain))
         # An absence edited twice, or made and edited since: its last interval says not all.
         pool = set(last.pool.values())

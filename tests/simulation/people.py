@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.icalendar_text import parse_event
 from connectors.records import Rdv
-from mappings.identity import ABSENCE_TAG, NAMESPACE
+from mappings.identity import NAMESPACE
 from tests.simulation.calendar_model import Item
 from tests.simulation.meetings import (
     PRIVATE_WORD,
@@ -22,6 +22,7 @@ from tests.simulation.meetings import (
     with_title,
 )
 from tests.simulation.rdv_model import PARIS, StoredAbsence, server_instant
+from tests.simulation.rules import CATEGORIES, RETITLED
 from tests.simulation.world import REUNION, Person, World
 
 TYPED_WORD = "Quarantaine"
@@ -33,7 +34,7 @@ _SHIFTS = (-1440, -120, -60, -30, 15, 30, 60, 60, 120, 1440, 2880)
 def some_time(world: World, *, least_days: int = 0) -> datetime:
     """A wall-clock time in the next weeks, mostly near."""
     chance = world.chance
-    days = chance.choice([chance.randint(least_days, 4), chance.randint(least_days, world.horizon_days + 3)])
+    days = chance.choice([chance.randint(least_days, 4), chance.randint(least_days, world.rules.horizon_days + 3)])
     today = world.clock.now().replace(tzinfo=None, hour=0, minute=0, second=0, microsecond=0)
     return today + timedelta(days=days, hours=chance.randint(8, 17), minutes=chance.choice(_MINUTES))
 
@@ -71,6 +72,8 @@ def new_meeting(world: World, person: Person) -> Meeting:
         free=chance.random() < 0.1,
         every=every,
         times=times,
+        tentative=world.taste.random() < 0.2,
+        category=world.taste.choice(CATEGORIES),
     )
     if every and not all_day and chance.random() < 0.3:
         meeting.added = (start + timedelta(days=every * times, hours=1),)
@@ -150,7 +153,7 @@ def free_event(world: World, person: Person) -> str | None:
 
 def retitle_event(world: World, person: Person) -> str | None:
     world.counts["titles"] += 1
-    title = f"{PRIVATE_WORD} again {world.counts['titles']}"
+    title = f"{PRIVATE_WORD} {RETITLED} {world.counts['titles']}"
     return _change_event(world, person, "retitles", lambda meeting: replace(meeting, title=title))
 
 
@@ -347,7 +350,7 @@ def change_rdv(world: World, person: Person) -> str | None:
         server.rdvs[rdv.id] = replace(rdv, agent_ids=agents)
         return f"rdv {rdv.id} goes from {rdv.agent_ids} to {agents}"
     if kind == "delete":
-        del server.rdvs[rdv.id]
+        server.deleted_rdvs[rdv.id] = server.rdvs.pop(rdv.id)
         return f"rdv {rdv.id} is deleted for good"
     status = "unknown" if rdv.cancelled else world.chance.choice(["excused", "revoked", "seen"])
     server.rdvs[rdv.id] = replace(rdv, status=status)
@@ -471,8 +474,4 @@ def act_meanwhile(world: World) -> str | None:
     return world.chance.choice(WHILE_A_RUN_GOES_ON)(world, world.chance.choice(world.people))
 
 
-def is_tagged(absence: StoredAbsence) -> bool:
-    return absence.title == ABSENCE_TAG
-
-
-__all__ = ["REUNION", "STEPS", "act", "act_meanwhile", "is_tagged", "new_meeting", "new_rdv"]
+__all__ = ["REUNION", "STEPS", "act", "act_meanwhile", "new_meeting", "new_rdv"]

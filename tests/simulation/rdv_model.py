@@ -92,6 +92,7 @@ class RdvServer:
     organisations: dict[int, str] = field(default_factory=dict)
     services: dict[int, int] = field(default_factory=dict)  # agent -> service
     rdvs: dict[int, Rdv] = field(default_factory=dict)
+    deleted_rdvs: dict[int, Rdv] = field(default_factory=dict)
     absences: dict[int, StoredAbsence] = field(default_factory=dict)
     rights: Rights = field(default_factory=Rights)
     last_id: int = 100

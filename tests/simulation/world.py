@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,6 @@ from zoneinfo import ZoneInfo
 from connectors.icalendar_text import parse_event
 from connectors.records import AbsenceDraft
 from gateway.keys import Keyring, create_key_file, load_keys
-from gateway.rules.book import RuleBook
 from gateway.store.database import open_database, upgrade
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
@@ -43,8 +42,10 @@ from tests.simulation.intervals import Interval
 from tests.simulation.meetings import PRIVATE_WORD, Occurrence
 from tests.simulation.memory import AgentMemory, Snapshot
 from tests.simulation.rdv_model import PARIS, ModelRdvSolidarites, RdvServer, StoredAbsence
+from tests.simulation.rules import TRAINING, OfficeRules, Rules, drawn_office
 from tests.simulation.weather import BrokenPromise, Killed, ModelClock, Weather
 
+BLOCK_TITLES = {ABSENCE_TAG, f"{TRAINING} · agenda"}
 REUNION = ZoneInfo("Indian/Reunion")
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
@@ -70,7 +71,12 @@ class Person:
     def linked(self) -> LinkedAgent:
         refs = [CalendarRef(self.account, each) for each in self.sources]
         return LinkedAgent(
-            self.agent_id, self.zone, tuple(refs), CalendarRef(self.account, self.target), AgentState.FIRST_RUN
+            self.agent_id,
+            self.zone,
+            tuple(refs),
+            CalendarRef(self.account, self.target),
+            AgentState.FIRST_RUN,
+            organisation_id=self.organisation_id,
         )
 
 
@@ -167,11 +173,12 @@ class World:
         self.path = self.folder / "gateway.sqlite3"
         self.backup: tuple[Path, Owed, dict[int, Interval], frozenset[int]] | None = None
         shutil.copy(database, self.path)
-        self.horizon_days = self.chance.choice([14, 28])
-        self.removes_cancelled = self.chance.choice([False, False, True])
-        self.rulebook = RuleBook.for_everybody(
-            agent={"horizon_days": self.horizon_days, "many_count": self.chance.choice([2, 5, 5])},
-            copies={"cancelled": Cancelled.REMOVE if self.removes_cancelled else Cancelled.MARK},
+        self.taste = Random(seed + 3)  # of what rules are about: a history is otherwise the same without any
+        self.rules = Rules(
+            horizon_days=self.chance.choice([14, 28]),
+            cancelled=self.chance.choice([Cancelled.MARK, Cancelled.MARK, Cancelled.REMOVE]),
+            many_count=self.chance.choice([2, 5, 5]),
+            offices=((1, drawn_office(self.taste)), (2, drawn_office(self.taste))),
         )
         self.runs = 0
         self.intruded = False  # somebody acted during the run
@@ -185,7 +192,7 @@ class World:
         self.database = open_database(f"sqlite:///{self.path}", self.keys, synchronous="OFF")
         self.store = KillableStore(self.database, self.weather)
         settings = EngineSettings(
-            rulebook=self.rulebook,
+            rulebook=self.rules.book(),
             default_zone=PARIS,
             organisation_zones={2: REUNION},
             backfill_from=date(2025, 1, 1),
@@ -295,7 +302,12 @@ class World:
                 for absence in self.pool(person):
                     absence.unanswered = False
             memory = self.memories[person.agent_id]
-            memory.run_ended(clean=clean, before=before[person.agent_id], after=self.snapshot(person))
+            memory.run_ended(
+                clean=clean,
+                before=before[person.agent_id],
+                after=self.snapshot(person),
+                apart=self.office(person).apart,
+            )
             self.planned_with[person.agent_id] = frozenset(
                 each.id for each in self.server.absences.values() if each.agent_id == person.agent_id
             )
@@ -334,6 +346,16 @@ class World:
             approve(self.store, waiting, at=self.clock.now(), by=by)
             self.counts["approvals"] += 1
         return len(waiting.holds) + len(waiting.agents)
+
+    def change_rules(self) -> str:
+        """The département chooses otherwise for one organisation; the gateway is started again."""
+        number, _ = self.chance.choice(self.rules.offices)
+        offices = {**dict(self.rules.offices), number: drawn_office(self.taste)}
+        self.rules = replace(self.rules, offices=tuple(offices.items()))
+        self.database.close()
+        self.open()
+        self.counts["rules changed"] += 1
+        return f"organisation {number} is under {offices[number]}"
 
     # --- misfortune ------------------------------------------------------------------------------------------
 
@@ -423,14 +445,18 @@ class World:
     def wall(self, person: Person) -> datetime:
         return self.clock.now().astimezone(person.zone).replace(tzinfo=None)
 
+    def office(self, person: Person) -> OfficeRules:
+        """The rules that an agent is under."""
+        return self.rules.of(person.organisation_id)
+
     def busy(self, person: Person) -> frozenset[Occurrence]:
-        """When an agent's own events make them busy."""
+        """When an agent's own events make them busy: whole, whatever the hours that matter."""
         return frozenset(
             occurrence
             for calendar in person.sources
             for item in self.calendar.calendars[calendar].values()
             if item.meeting is not None
-            for occurrence in item.meeting.occurrences(person.zone)
+            for occurrence in item.meeting.occurrences(person.zone, self.office(person))
         )
 
     def mirror_href(self, absence: StoredAbsence, person: Person) -> str:
@@ -508,7 +534,7 @@ class World:
                 return
             if rdv is None or person.agent_id not in rdv.agent_ids:
                 return
-            if not (rdv.cancelled and self.removes_cancelled):
+            if not (rdv.cancelled and self.rules.cancelled == "remove"):
                 raise BrokenPromise("nothing lost", f"the copy of rdv {number} was removed, and the rdv is there")
         elif number in self.server.absences:
             raise BrokenPromise("nothing lost", f"the event of absence {number} was removed, and the absence is there")
@@ -520,10 +546,10 @@ class World:
         if draft is not None and PRIVATE_WORD in draft.title:
             raise BrokenPromise("nothing private leaves", "a title reached RDV-Solidarités")
         if before is None:
-            if draft is not None and draft.title != ABSENCE_TAG:
+            if draft is not None and draft.title not in BLOCK_TITLES:
                 raise BrokenPromise("nothing private leaves", "a block has another title than the tag")
             return
-        if draft is not None and draft.title != before.title:
+        if draft is not None and draft.title != before.title and not {draft.title, before.title} <= BLOCK_TITLES:
             raise BrokenPromise("nothing lost", f"the title of absence {id_} was changed")
         if self.server.catching_up:
             self._note_late_write(before, draft)

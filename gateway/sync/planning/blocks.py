@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.sync.planning.busy_time import apply_suppressions, busy_time
+from gateway.sync.planning.busy_time import NOTHING, Freed, apply_suppressions, busy_time
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.matching import match
 from gateway.sync.planning.pool_state import Pool, judge_pool
@@ -36,7 +36,7 @@ from gateway.sync.values import (
 )
 from mappings.absence_event import absence_span
 from mappings.blocks import Block, merge, subtract
-from mappings.identity import is_tagged
+from mappings.identity import is_tagged, label_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,27 @@ class BlocksPlan:
 
 def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> BlocksPlan:
     """Desired time from the calendars, minus what persons freed, against what the pool holds."""
-    now = context.wall_now(view.agent)
+    now, rules = context.wall_now(view.agent), context.rules(view.agent)
     busy = busy_time(view, events, context)
-    before = apply_suppressions(busy, view.suppressions, now).units
-    merged = context.rules(view.agent).merge_blocks
-    pool = judge_pool(view, busy.units, _whole(before, merged), now)
+    before = apply_suppressions(busy, view.suppressions, now)
+    occurrences = tuple(each.whole for each in busy.occurrences)
+    if not rules.block_time:  # nothing is asked for, and a block that is gone was freed by nobody
+        before, occurrences = NOTHING, ()
+    pool = judge_pool(view, occurrences, _whole(before, merged=rules.merge_blocks), now)
     freed = apply_suppressions(busy, (*view.suppressions, *pool.new_suppressions), now)
-    units = _distinct(unit for unit in freed.units if unit.end > now)
-    whole = tuple(block for block in _whole(freed.units, merged) if block.end > now)
-    pairs = _pairs(view, units, whole, now)
+    left = freed if rules.block_time else NOTHING
+    at = _Situation(
+        frozen=busy.frozen if rules.block_time else frozenset(),
+        pool=pool,
+        whole=tuple(block for block in _whole(left, merged=rules.merge_blocks) if block.end > now),
+        units=_distinct(unit for unit in left.units if unit.end > now),
+        uncut=left.uncut,
+        now=now,
+    )
+    pairs = _pairs(view, at, near=timedelta(minutes=rules.near_twin_minutes))
     pairing = tuple(_pair_operation(view, block, seen) for block, seen in pairs.found)
     paired = tuple(_as_pool(view, block, seen) for block, seen in pairs.found)
-    operations, moves = _difference(view, _Situation(busy.frozen, pool, whole, paired, now))
+    operations, moves = _difference(view, at, paired, keeps_typed=not rules.block_time)
     ended: tuple[Change, ...] = ()
     if freed.ended:
         ended = (Change(ChangeKind.SUPPRESSION_ENDED, view.agent.agent_id, "event_changed", suppressions=freed.ended),)
@@ -78,18 +87,47 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     )
 
 
-def _whole(units: tuple[Block, ...], merged: bool) -> tuple[Block, ...]:
-    """Busy occurrences as the blocks that stand for them."""
-    return _distinct(merge(units)) if merged else _distinct(units)
+@dataclass(frozen=True, slots=True)
+class _Situation:
+    """`whole`: busy time as blocks that the pool should cover. `units`: the same by occurrence. `uncut`: occurrences
+    as their events have them, hours or not."""
+
+    frozen: frozenset[tuple[str, str]]
+    pool: Pool
+    whole: tuple[Block, ...]
+    units: tuple[Block, ...]
+    uncut: tuple[Block, ...]
+    now: datetime
+
+
+def _whole(freed: Freed, *, merged: bool) -> tuple[Block, ...]:
+    """Busy occurrences as the blocks that stand for them.
+
+    What a person left of an occurrence needs no block of its own where other blocks cover it all the same: whoever
+    deletes one of two that overlap is not given its rest back as a new one.
+    """
+    blocks = _distinct(merge(freed.units) if merged else freed.units)
+    if not freed.cut:
+        return blocks
+    full = [unit for unit in freed.units if unit not in freed.cut]
+    kept = list(blocks)
+    for block in blocks:
+        is_rest = not any(block.start <= unit.start and unit.end <= block.end for unit in full)
+        if is_rest and not subtract(block, [(o.start, o.end) for o in kept if o is not block]):
+            kept.remove(block)
+    return tuple(kept)
 
 
 def _distinct(blocks: Iterable[Block]) -> tuple[Block, ...]:
-    """One block per interval: the same meeting in two calendars occupies its time once."""
+    """One block per interval: the same meeting in two calendars occupies its time once. A label goes before none."""
     found: dict[tuple[datetime, datetime], Block] = {}
     for block in blocks:
         interval = (block.start, block.end)
         known = found.get(interval)
-        found[interval] = block if known is None else Block(*interval, known.provenance | block.provenance)
+        if known is not None:
+            label = min(filter(None, (known.label, block.label)), default="")
+            block = Block(*interval, known.provenance | block.provenance, label)  # noqa: PLW2901 - both in one
+        found[interval] = block
     return tuple(found.values())
 
 
@@ -103,9 +141,10 @@ class _Pairs:
     claimed: frozenset[int]
 
 
-def _pairs(view: AgentView, units: tuple[Block, ...], whole: tuple[Block, ...], now: datetime) -> _Pairs:
-    """Absences that we do not hold and that equal busy time: events before merging, then merged blocks."""
-    by_interval = {(block.start, block.end): block for block in (*whole, *units)}
+def _pairs(view: AgentView, at: _Situation, *, near: timedelta) -> _Pairs:
+    """Absences that we do not hold and that equal busy time: events before merging, then merged blocks, then events
+    whose hours the rules cut."""
+    by_interval = {(block.start, block.end): block for block in (*at.uncut, *at.whole, *at.units)}
     known = {block.absence_id for block in view.blocks} | {mirror.absence_id for mirror in view.mirrors}
     found: list[tuple[Block, SeenAbsence]] = []
     conflicts: list[Conflict] = []
@@ -114,7 +153,7 @@ def _pairs(view: AgentView, units: tuple[Block, ...], whole: tuple[Block, ...], 
     for seen in sorted(view.absences, key=lambda each: each.absence.id):
         absence = seen.absence
         free_to_pair = absence.id not in known and seen.presence is Presence.PRESENT and not absence.rrule
-        if not free_to_pair or absence.end <= now:
+        if not free_to_pair or absence.end <= at.now:
             continue
         tagged = is_tagged(absence.title)
         interval = absence_span(absence)
@@ -128,7 +167,7 @@ def _pairs(view: AgentView, units: tuple[Block, ...], whole: tuple[Block, ...], 
             claimed.add(absence.id)
             conflicts.append(_orphan(view, absence.id))
         elif view.agent.state is AgentState.FIRST_RUN:
-            conflicts.extend(_near_twin(view, seen, units))
+            conflicts.extend(_near_twin(view, seen, at.units, near))
     return _Pairs(tuple(found), tuple(conflicts), frozenset(claimed))
 
 
@@ -141,13 +180,9 @@ def _orphan(view: AgentView, absence_id: int) -> Conflict:
     )
 
 
-_NEAR = timedelta(minutes=15)
-
-
-def _near_twin(view: AgentView, seen: SeenAbsence, units: tuple[Block, ...]) -> tuple[Conflict, ...]:
+def _near_twin(view: AgentView, seen: SeenAbsence, units: tuple[Block, ...], near: timedelta) -> tuple[Conflict, ...]:
     absence = seen.absence
-    near = any(abs(unit.start - absence.start) <= _NEAR and abs(unit.end - absence.end) <= _NEAR for unit in units)
-    if not near:
+    if not any(abs(unit.start - absence.start) <= near and abs(unit.end - absence.end) <= near for unit in units):
         return ()
     reason = "an event and an absence typed by hand nearly coincide: both are kept; align one of them to pair them"
     return (Conflict(view.agent.agent_id, ConflictKind.NEAR_TWIN, reason, absence_id=absence.id),)
@@ -162,7 +197,7 @@ def _pair_operation(view: AgentView, block: Block, seen: SeenAbsence) -> Operati
         "own_block_found_again" if tagged else "same_time_typed_on_both_sides",
         Interval(block.start, block.end),
         absence_id=seen.absence.id,
-        provenance=block,
+        source=replace(block, label=label_of(seen.absence.title) if tagged else ""),
         needs_approval=not tagged,
     )
 
@@ -178,26 +213,23 @@ def _as_pool(view: AgentView, block: Block, seen: SeenAbsence) -> PoolBlock:
 # --- difference ----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Situation:
-    """`whole`: busy time as blocks that the pool should cover. `paired`: what this very plan takes into the pool."""
+def _difference(
+    view: AgentView, at: _Situation, paired: tuple[PoolBlock, ...], *, keeps_typed: bool
+) -> tuple[tuple[Operation, ...], tuple[Change, ...]]:
+    """Operations that make the pool cover exactly the busy time, and provenances that moved without a write.
 
-    frozen: frozenset[tuple[str, str]]
-    pool: Pool
-    whole: tuple[Block, ...]
-    paired: tuple[PoolBlock, ...]
-    now: datetime
-
-
-def _difference(view: AgentView, at: _Situation) -> tuple[tuple[Operation, ...], tuple[Change, ...]]:
-    """Operations that make the pool cover exactly the busy time, and provenances that moved without a write."""
+    `paired`: what this very plan takes into the pool. `keeps_typed`: what persons typed stays, whether it is busy time
+    or not.
+    """
     whole = at.whole
-    live = [block for block in (*at.pool.ours, *at.paired) if block.end > at.now]
+    live = [block for block in (*at.pool.ours, *paired) if block.end > at.now]
     frozen = [block for block in live if any((p.calendar, p.href) in at.frozen for p in block.provenance)]
     typed = [
         block
         for block in live
-        if block.origin is BlockOrigin.FOUND and block not in frozen and _is_covered(block, whole)
+        if block.origin is BlockOrigin.FOUND
+        and block not in frozen
+        and (keeps_typed or _is_covered(block, (*whole, *at.uncut)))
     ]
     covers = [*at.pool.fixed, *at.pool.released, *frozen, *typed]
     intervals = [(block.start, block.end) for block in covers]
@@ -208,12 +240,11 @@ def _difference(view: AgentView, at: _Situation) -> tuple[tuple[Operation, ...],
     matches = match(desired, free)
     operations = [_change(view, want, have, whole) for want, have in matches.moved]
     operations += [
-        _operation(
-            view, Action.CREATE, OperationClass.COVER, "event_occupies_time", Interval(b.start, b.end), provenance=b
-        )
+        _operation(view, Action.CREATE, OperationClass.COVER, "event_occupies_time", Interval(b.start, b.end), source=b)
         for b in matches.missing
     ]
     operations += [_delete(view, have, whole, kept=matches.kept, covers=covers) for have in matches.surplus]
+    operations += _labels(view, [pair for pair in matches.kept if pair[1] not in paired])
     moves = tuple(
         Change(
             ChangeKind.PROVENANCE_MOVED,
@@ -222,7 +253,7 @@ def _difference(view: AgentView, at: _Situation) -> tuple[tuple[Operation, ...],
             block=replace(have, provenance=want.provenance),
         )
         for want, have in matches.kept
-        if want.provenance != have.provenance and have not in at.paired
+        if want.provenance != have.provenance and have not in paired
     )
     return tuple(operations), moves
 
@@ -251,10 +282,31 @@ def _change(view: AgentView, want: Block, have: PoolBlock, whole: tuple[Block, .
         "event_moved" if want.provenance & have.provenance else "nearest_block_reused",
         Interval(want.start, want.end),
         absence_id=have.absence_id,
-        provenance=want,
+        source=want,
         basis=interval_text(have.start, have.end),
         needs_approval=not have.approved,
     )
+
+
+def _labels(view: AgentView, kept: Iterable[tuple[Block, PoolBlock]]) -> list[Operation]:
+    """Blocks of ours that are called otherwise now. One whose title a person typed keeps it."""
+    titles = {seen.absence.id: seen.absence.title for seen in view.absences}
+    return [
+        _operation(
+            view,
+            Action.UPDATE,
+            OperationClass.COVER,
+            "label_changed",
+            Interval(want.start, want.end),
+            absence_id=have.absence_id,
+            source=want,
+            basis=interval_text(have.start, have.end),
+        )
+        for want, have in kept
+        if want.label != have.label
+        and have.origin in (BlockOrigin.CREATED, BlockOrigin.ADOPTED)
+        and is_tagged(titles.get(have.absence_id, ""))
+    ]
 
 
 def _delete(
@@ -274,7 +326,7 @@ def _delete(
         "doubled_block" if doubled else "event_no_longer_busy" if frees else "covered_by_another_block",
         Interval(have.start, have.end),
         absence_id=have.absence_id,
-        provenance=_as_block(have),
+        source=_as_block(have),
         basis=interval_text(have.start, have.end),
         needs_approval=not have.approved,
     )
@@ -296,7 +348,7 @@ def _operation(
     rule: str,
     interval: Interval,
     *,
-    provenance: Block,
+    source: Block,
     absence_id: int | None = None,
     basis: str = "",
     needs_approval: bool = False,
@@ -312,6 +364,7 @@ def _operation(
         absence_id=absence_id,
         interval=interval,
         basis=basis,
-        provenance=provenance.provenance,
+        provenance=source.provenance,
+        label=source.label,
         needs_approval=needs_approval,
     )

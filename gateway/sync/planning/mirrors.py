@@ -58,6 +58,8 @@ class Decision:
 
 def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, claimed: Container[int]) -> Decision:
     """Decide for each absence that a person typed, except those that stand for calendar time (`claimed`)."""
+    if not context.rules(view.agent).mirror_absences:
+        return _taken_back(view, events, context)
     now = context.wall_now(view.agent)
     seen = {each.absence.id: each for each in view.absences}
     unsettled = unsettled_absences(view)
@@ -80,6 +82,20 @@ def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, cl
         if absence.end > now or absence.rrule:
             total = total.plus(_first_event(absence, events, view, context))
     return total
+
+
+def _taken_back(view: AgentView, events: SortedEvents, context: PlanContext) -> Decision:
+    """Absences are not shown: our events that are still to come go away. The absences stay, whatever became of those
+    events, and so does what is past."""
+    now = context.wall_now(view.agent)
+    unsettled = unsettled_absences(view)
+    removals = [
+        _removal(mirror, event, "absences_not_shown")
+        for mirror in view.mirrors
+        if mirror.absence_id not in unsettled
+        and not _is_history(mirror, event := events.by_place.get((mirror.ref, mirror.href)), view, now)
+    ]
+    return Decision(tuple(removals))
 
 
 def _is_history(mirror: AgreedMirror, event: SeenEvent | None, view: AgentView, now: datetime) -> bool:
@@ -123,24 +139,28 @@ def _settle(
 
 
 def _absence_gone(mirror: AgreedMirror, event: SeenEvent | None, view: AgentView) -> Decision:
-    removal = Operation(
+    removal = _removal(mirror, event, "absence_deleted")
+    edited = event is not None and event.times is not None and not mirror.recurring and _moved(mirror, event, view)
+    if not edited:
+        return Decision((removal,))
+    reason = "the absence was deleted in RDV-Solidarités while its event was moved: the deletion wins"
+    return Decision((removal,), conflicts=(_conflict(mirror, ConflictKind.DELETED_AND_EDITED, reason),))
+
+
+def _removal(mirror: AgreedMirror, event: SeenEvent | None, rule: str) -> Operation:
+    return Operation(
         agent_id=mirror.agent_id,
         side=Side.CALENDAR,
         action=Action.DELETE,
         kind=ObjectKind.ABSENCE_EVENT,
         op_class=OperationClass.MIRROR,
-        rule="absence_deleted",
+        rule=rule,
         when=mirror.start,
         absence_id=mirror.absence_id,
         ref=mirror.ref,
         href=mirror.href,
         basis=event.owned_digest if event else "",
     )
-    edited = event is not None and event.times is not None and not mirror.recurring and _moved(mirror, event, view)
-    if not edited:
-        return Decision((removal,))
-    reason = "the absence was deleted in RDV-Solidarités while its event was moved: the deletion wins"
-    return Decision((removal,), conflicts=(_conflict(mirror, ConflictKind.DELETED_AND_EDITED, reason),))
 
 
 def _event_gone(

@@ -42,13 +42,13 @@ def unsettled_absences(view: AgentView) -> frozenset[int]:
     )
 
 
-def judge_pool(view: AgentView, units: Iterable[Block], whole: Iterable[Block], now: datetime) -> Pool:
+def judge_pool(view: AgentView, occurrences: Iterable[Block], whole: Iterable[Block], now: datetime) -> Pool:
     """Compare each agreed block with what was read.
 
-    `units`: busy occurrences now, to know what was freed. `whole`: the blocks that they ask for.
+    `occurrences`: busy ones now, to know what was freed. `whole`: the blocks that they ask for.
     """
     seen = {each.absence.id: each for each in view.absences}
-    at = _Now(view, tuple(units), {(block.start, block.end): block for block in whole}, now)
+    at = _Now(view, tuple(occurrences), {(block.start, block.end): block for block in whole}, now)
     unsettled = unsettled_absences(view)
     ours: list[PoolBlock] = []
     fixed: list[PoolBlock] = []
@@ -75,7 +75,7 @@ def judge_pool(view: AgentView, units: Iterable[Block], whole: Iterable[Block], 
 @dataclass(frozen=True, slots=True)
 class _Now:
     view: AgentView
-    units: tuple[Block, ...]
+    occurrences: tuple[Block, ...]
     whole: Mapping[tuple[datetime, datetime], Block]
     now: datetime
 
@@ -115,7 +115,7 @@ def _suppressions(block: PoolBlock, freed: Iterable[Interval], at: _Now) -> tupl
     others = _other_absences(block, at.view)
     uncovered = [part for each in freed for part in subtract(Block(each.start, each.end, block.provenance), others)]
     behind = {_name(provenance) for provenance in block.provenance}
-    for unit in at.units:
+    for unit in at.occurrences:
         for provenance in sorted(each for each in unit.provenance if _name(each) in behind):
             for part in uncovered:
                 start, end = max(part.start, unit.start), min(part.end, unit.end)
