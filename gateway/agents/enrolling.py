@@ -18,6 +18,7 @@ from connectors.errors import ConnectorError
 from connectors.ports import CalendarAccount, RdvSolidarites
 from connectors.records import Agent, CalendarInfo
 from gateway.agents.accounts import AccountBook, Aliases, account_check, part_name, split_name
+from gateway.agents.homes import asks_for_homes, only_home, organisations_by_agent
 from gateway.settings import Settings
 from gateway.store.store import Store
 from gateway.sync.values import AgentState, CalendarRef, JournalEntry, LinkedAgent, MatchedAgent
@@ -72,6 +73,8 @@ class Enrolling:
         self._aliases = Aliases.of(settings)
         self._agents = {agent.id: agent for agent in rdv_solidarites.agents()}
         self._zones = zones_by_agent(rdv_solidarites, settings)
+        by_home = asks_for_homes(settings.rules.to_book())
+        self._homes = organisations_by_agent(rdv_solidarites) if by_home else None
         self._fault = account_check(settings)
         self._discovered: dict[str, tuple[CalendarInfo, ...] | ConnectorError | Refused] = {}
         self._locks: dict[str, threading.Lock] = {}
@@ -216,6 +219,8 @@ class Enrolling:
             target=ref,
             state=AgentState.FIRST_RUN,
             wave=wish.wave if wish.wave is not None or present is None else present.wave,
+            organisation_id=self._home(wish, present),
+            service_id=wish.service_id or (present.service_id if present else None),
         )
 
     def _source(self, source: _Source, receiving: str) -> CalendarRef:
@@ -236,6 +241,11 @@ class Enrolling:
                 f"Agent {agent_id} left, and what was written for them is still in {present.target}.",
                 remedy=f"Name that calendar, or run `rdv-gateway leave {agent_id} --remove` first.",
             )
+
+    def _home(self, wish: MatchedAgent, present: LinkedAgent | None) -> int | None:
+        """The home organisation as named, or the only one that there is, looked up where rules ask for it."""
+        named = wish.organisation_id or (present.organisation_id if present else None)
+        return named if named is not None or self._homes is None else only_home(self._homes, wish.agent_id)
 
     def _zone(self, agent_id: int) -> ZoneInfo:
         zones = self._zones(agent_id)

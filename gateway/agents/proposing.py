@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from connectors.errors import ConnectorError, ITMustAct
 from connectors.records import Agent, CalendarInfo
 from gateway.agents.accounts import AccountBook, Aliases, part_name, read_credentials
 from gateway.agents.enrolling import Refused, attempt, discovered, homes_of
+from gateway.agents.homes import only_home
 from gateway.agents.roster import Known, roster
 from gateway.agents.roster_file import RosterLine, RosterState
 from gateway.settings import AccountSection, Settings
@@ -25,10 +26,12 @@ class Unmatched:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """`lines`: everybody, those who were known as they were. `matched`: ids of those who are new in it."""
+    """`lines`: everybody. `matched`: ids of those who are new in it. Those who were known are as they were, but for
+    a home organisation that none was named for: `housed`, their ids."""
 
     lines: tuple[RosterLine, ...]
     matched: tuple[int, ...]
+    housed: tuple[int, ...]
     unmatched: tuple[Unmatched, ...]
 
 
@@ -55,9 +58,11 @@ class Proposing:
         }
         self._own: dict[str, tuple[CalendarInfo, ...] | Exception] = {}
 
-    def propose(self, now: Known, *, wave_size: int | None = None) -> Proposal:
-        """Everybody whom RDV-Solidarités shows and who is not known here yet. `wave_size`: how many a wave, if any;
-        waves are numbered after those that there are."""
+    def propose(
+        self, now: Known, *, homes: Mapping[int, Collection[int]] | None = None, wave_size: int | None = None
+    ) -> Proposal:
+        """Everybody whom RDV-Solidarités shows and who is not known here yet. `homes`: their organisations,
+        None: not to be proposed. `wave_size`: how many a wave, if any; waves are numbered after those that there are."""
         for section in self._sections:
             if not section.serves_many:
                 self._own[section.name] = attempt(lambda name: discovered(self._accounts, name), [section.name], 1)[0]
@@ -82,7 +87,13 @@ class Proposing:
                 line, account=judgement.account, receives=judgement.receives, wave=number, state=RosterState.MATCHED
             )
         proposed = tuple(found.get(line.agent_id or 0, line) for line in lines)
-        return Proposal(proposed, tuple(found), tuple(unmatched))
+        housed = tuple(_housed(line, homes or {}) for line in proposed)
+        changed = [
+            after.agent_id or 0
+            for before, after in zip(proposed, housed, strict=True)
+            if after != before and after.agent_id not in found
+        ]
+        return Proposal(housed, tuple(found), tuple(changed), tuple(unmatched))
 
     def _judge(self, agent: Agent) -> _Place:
         """Raises `Refused` when a person must decide."""
@@ -147,6 +158,13 @@ class Proposing:
             )
         ]
         return [_Place(section.name, calendar.calendar) for calendar in found]
+
+
+def _housed(line: RosterLine, homes: Mapping[int, Collection[int]]) -> RosterLine:
+    """With the agent's only organisation as home, where they have an account and nobody named one."""
+    if line.organisation is not None or not line.account:
+        return line
+    return replace(line, organisation=only_home(homes, line.agent_id or 0))
 
 
 def _place(account: str, calendars: Sequence[CalendarInfo], usual: str) -> _Place:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -25,17 +25,20 @@ _COMMANDS = {
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known before an import. `account_fault`: why an account cannot be used, None when it can."""
+    """What is known before an import. `account_fault`: why an account cannot be used, None when it can.
+    `organisations`: ids of those that RDV-Solidarités shows; None: it was not asked."""
 
     agents: tuple[Agent, ...]
     linked: Mapping[int, LinkedAgent]
     matched: Mapping[int, MatchedAgent]
     account_fault: Callable[[str], str | None]
+    organisations: frozenset[int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One agent to change: `what` happens (match, rematch, unmatch, wave, pause, resume), and to which columns."""
+    """One agent to change: `what` happens (match, rematch, unmatch, rules, wave, pause, resume), and to which columns.
+    `organisation_id`, `service_id`: of an enrolled agent, as they shall be."""
 
     line: int
     agent_id: int
@@ -43,6 +46,13 @@ class Edit:
     fields: tuple[str, ...]
     matched: MatchedAgent | None = None
     wave: int | None = None
+    organisation_id: int | None = None
+    service_id: int | None = None
+
+    @property
+    def changes_rules(self) -> bool:
+        """Whether other rules may hold for an enrolled agent."""
+        return "rules" in self.what
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +62,19 @@ class Import:
     unchanged: int
 
 
-def known(store: Store, agents: Sequence[Agent], account_fault: Callable[[str], str | None]) -> Known:
+def known(
+    store: Store,
+    agents: Sequence[Agent],
+    account_fault: Callable[[str], str | None],
+    organisations: Iterable[int] | None = None,
+) -> Known:
     """What the store and RDV-Solidarités say now."""
     return Known(
         agents=tuple(agents),
         linked={agent.agent_id: agent for agent in store.agents()},
         matched={agent.agent_id: agent for agent in store.matched_agents()},
         account_fault=account_fault,
+        organisations=None if organisations is None else frozenset(organisations),
     )
 
 
@@ -82,6 +98,8 @@ def _line(agent_id: int, agent: Agent | None, now: Known) -> RosterLine:
             receives=matched.target,
             blocks=matched.sources,
             zone=matched.zone.key if matched.zone else "",
+            organisation=matched.organisation_id,
+            service=matched.service_id,
             wave=matched.wave,
             state=RosterState.MATCHED,
         )
@@ -95,6 +113,8 @@ def _line(agent_id: int, agent: Agent | None, now: Known) -> RosterLine:
         receives=linked.target.calendar,
         blocks=_blocks(linked),
         zone=linked.zone.key,
+        organisation=linked.organisation_id,
+        service=linked.service_id,
         wave=linked.wave,
         state=RosterState(linked.state.value),
     )
@@ -168,15 +188,17 @@ class _People:
 
 
 def _edit(agent_id: int, line: RosterLine, now: Known) -> Edit | None:
-    linked = now.linked.get(agent_id)
-    if linked is not None and agent_id not in now.matched and not _comes_back(line, linked):
+    linked, before = now.linked.get(agent_id), now.matched.get(agent_id)
+    line = _with_what_it_leaves_out(line, before or linked)
+    _check_organisation(line, before or linked, now)
+    if linked is not None and before is None and not _comes_back(line, linked):
         return _edit_linked(line, linked)
     if line.state not in (RosterState.UNKNOWN, RosterState.MATCHED):
         raise _FaultError(f"agent {agent_id} is not {line.state.value} here", _COMMANDS.get(line.state, ""))
-    before = now.matched.get(agent_id)
     if not line.account:
-        if line.state is RosterState.MATCHED or line.wave is not None or line.zone:
-            raise _FaultError("it names no account", "Give the account, or leave wave, zone and state empty.")
+        if line.state is RosterState.MATCHED or any((line.wave, line.zone, line.organisation, line.service)):
+            remedy = "Give the account, or leave zone, organisation, service, wave and state empty."
+            raise _FaultError("it names no account", remedy)
         return None if before is None else Edit(line.line, agent_id, ("unmatch",), ("account",))
     fault = now.account_fault(line.account)
     if fault is not None:
@@ -188,6 +210,8 @@ def _edit(agent_id: int, line: RosterLine, now: Known) -> Edit | None:
         target=line.receives,
         zone=ZoneInfo(line.zone) if line.zone else None,
         wave=line.wave,
+        organisation_id=line.organisation,
+        service_id=line.service,
     )
     if after == before:
         return None
@@ -199,7 +223,37 @@ def _edit(agent_id: int, line: RosterLine, now: Known) -> Edit | None:
     return Edit(line.line, agent_id, ("rematch" if before else "match",), fields, matched=after)
 
 
-_MATCHED_FIELDS = {"account": "account", "receives": "target", "blocks": "sources", "zone": "zone", "wave": "wave"}
+_MATCHED_FIELDS = {
+    "account": "account",
+    "receives": "target",
+    "blocks": "sources",
+    "zone": "zone",
+    "organisation": "organisation_id",
+    "service": "service_id",
+    "wave": "wave",
+}
+
+
+def _with_what_it_leaves_out(line: RosterLine, before: MatchedAgent | LinkedAgent | None) -> RosterLine:
+    """A file from before there were rules by organisation takes nobody's rules away."""
+    if before is None or not line.left_out:
+        return line
+    return replace(
+        line,
+        organisation=before.organisation_id if "organisation" in line.left_out else line.organisation,
+        service=before.service_id if "service" in line.left_out else line.service,
+    )
+
+
+def _check_organisation(line: RosterLine, before: MatchedAgent | LinkedAgent | None, now: Known) -> None:
+    """Of what is new in the file only: an organisation that is hidden for a while stops no other change."""
+    wanted = line.organisation
+    if wanted is None or now.organisations is None or (before is not None and wanted == before.organisation_id):
+        return
+    if wanted not in now.organisations:
+        raise _FaultError(
+            f"RDV-Solidarités shows no organisation {wanted}", "Give the id of one that `rdv-gateway rules ids` lists."
+        )
 
 
 def _comes_back(line: RosterLine, linked: LinkedAgent) -> bool:
@@ -219,13 +273,27 @@ def _edit_linked(line: RosterLine, linked: LinkedAgent) -> Edit | None:
         )
     what: list[str] = []
     fields: list[str] = []
+    if (line.organisation, line.service) != (linked.organisation_id, linked.service_id):
+        what.append("rules")
+        fields += ["organisation"] * (line.organisation != linked.organisation_id)
+        fields += ["service"] * (line.service != linked.service_id)
     if line.wave != linked.wave:
         what.append("wave")
         fields.append("wave")
     if line.state.value != linked.state.value:
         what.append(_state_change(line.state, linked))
         fields.append("state")
-    return Edit(line.line, linked.agent_id, tuple(what), tuple(fields), wave=line.wave) if what else None
+    if not what:
+        return None
+    return Edit(
+        line.line,
+        linked.agent_id,
+        tuple(what),
+        tuple(fields),
+        wave=line.wave,
+        organisation_id=line.organisation,
+        service_id=line.service,
+    )
 
 
 def _state_change(wanted: RosterState, linked: LinkedAgent) -> str:
@@ -281,6 +349,8 @@ def _apply_one(tx: Transaction, what: str, edit: Edit, linked: LinkedAgent | Non
         tx.put_matched(edit.matched)
     elif what == "unmatch":
         tx.drop_matched(edit.agent_id)
+    elif what == "rules":
+        tx.set_agent_home(edit.agent_id, edit.organisation_id, edit.service_id)
     elif what == "wave":
         tx.set_agent_wave(edit.agent_id, edit.wave)
     elif linked is not None:

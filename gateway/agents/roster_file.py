@@ -9,15 +9,29 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from gateway.settings_problems import nearest
 
-COLUMNS = ("agent", "email", "name", "account", "receives", "blocks", "zone", "wave", "state")
+COLUMNS = (
+    "agent",
+    "email",
+    "name",
+    "account",
+    "receives",
+    "blocks",
+    "zone",
+    "organisation",
+    "service",
+    "wave",
+    "state",
+)
+_OF_RULES = frozenset({"organisation", "service"})
 HIGHEST_WAVE = 9999
+_HIGHEST_ID = 2**62
 BYTE_ORDER_MARK = "\ufeff"
 _BETWEEN = "|"
 _LARGEST = 20 * 1024 * 1024
@@ -41,6 +55,8 @@ class RosterLine:
 
     `account`: as in `CalendarRef`, or a section's name; "" when nothing is known. `receives`, `blocks`: calendars by
     identity or name; empty: the account's only one, and the one that receives. `zone` "": the organisations'.
+    `organisation`, `service`: ids, whose rules hold for the agent. `left_out`: of these two, what the file has no
+    column for: it stays as it is.
     """
 
     agent_id: int | None
@@ -50,9 +66,12 @@ class RosterLine:
     receives: str = ""
     blocks: tuple[str, ...] = ()
     zone: str = ""
+    organisation: int | None = None
+    service: int | None = None
     wave: int | None = None
     state: RosterState = RosterState.UNKNOWN
     line: int = 0  # where it stands in the file: a line, or the rank of a JSON entry
+    left_out: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +125,8 @@ def roster_json(line: RosterLine) -> dict[str, object]:
         "receives": line.receives,
         "blocks": list(line.blocks),
         "zone": line.zone,
+        "organisation": line.organisation,
+        "service": line.service,
         "wave": line.wave,
         "state": line.state.value,
     }
@@ -113,8 +134,11 @@ def roster_json(line: RosterLine) -> dict[str, object]:
 
 def _cells(line: RosterLine) -> tuple[str, ...]:
     blocks = f" {_BETWEEN} ".join(line.blocks)
-    agent, wave = ("" if number is None else str(number) for number in (line.agent_id, line.wave))
-    return (agent, line.email, line.name, line.account, line.receives, blocks, line.zone, wave, line.state.value)
+    agent, organisation, service, wave = (
+        "" if number is None else str(number) for number in (line.agent_id, line.organisation, line.service, line.wave)
+    )
+    who, places = (agent, line.email, line.name), (line.account, line.receives, blocks, line.zone)
+    return (*who, *places, organisation, service, wave, line.state.value)
 
 
 def _guarded(cell: str) -> str:
@@ -241,7 +265,7 @@ def _json_entries(data: bytes) -> tuple[list[tuple[int, Mapping[str, Any]]], lis
 
 
 def _line(number: int, entry: Mapping[str, Any]) -> RosterLine:
-    agent_id = _number(entry, "agent", highest=2**62)
+    agent_id = _number(entry, "agent", highest=_HIGHEST_ID)
     email = _text(entry, "email")
     if agent_id is None and not email:
         raise _BadCellError("it says neither agent nor email", "Give the agent's id or e-mail in RDV-Solidarités.")
@@ -256,9 +280,12 @@ def _line(number: int, entry: Mapping[str, Any]) -> RosterLine:
         receives=receives,
         blocks=blocks,
         zone=_zone(entry),
+        organisation=_number(entry, "organisation", highest=_HIGHEST_ID),
+        service=_number(entry, "service", highest=_HIGHEST_ID),
         wave=_number(entry, "wave", highest=HIGHEST_WAVE),
         state=_state(entry),
         line=number,
+        left_out=_OF_RULES - entry.keys(),
     )
 
 

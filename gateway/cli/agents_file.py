@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway.agents import roster as rosters
 from gateway.agents.accounts import account_check
+from gateway.agents.homes import organisations_by_agent
 from gateway.agents.proposing import Proposal, Proposing
 from gateway.agents.roster import Edit, Import, Known, known
 from gateway.agents.roster_file import (
@@ -43,7 +44,7 @@ def import_(config: Path, file: Path, *, yes: bool, as_json: bool) -> Exit:
         raise UserError(f"{file}: {error}", remedy=error.remedy) from None
     with remote(config) as application:
         with progress("Reading agents…", as_json=as_json):
-            found = rosters.compare(read.lines, _known(application))
+            found = rosters.compare(read.lines, _known(application, read.lines))
         faults = sorted((*read.faults, *found.faults), key=lambda fault: fault.line)
         if yes:
             rosters.apply(application.store, found.edits, at=application.clock.now(), by=getpass.getuser())
@@ -64,7 +65,8 @@ def propose(config: Path, output: Path | None, wave_size: int | None, *, as_json
     """Look for the calendars of everybody who has none here yet, and write the mapping file."""
     with remote(config) as application, progress("Looking for calendars…", as_json=as_json):
         proposing = Proposing(application.settings, application.accounts)
-        proposal = proposing.propose(_known(application), wave_size=wave_size)
+        homes = organisations_by_agent(application.rdv_solidarites)
+        proposal = proposing.propose(_known(application), homes=homes, wave_size=wave_size)
     if as_json and output is None:
         print_json({"agents": [roster_json(line) for line in proposal.lines], **_proposal_json(proposal)})
     else:
@@ -76,9 +78,13 @@ def propose(config: Path, output: Path | None, wave_size: int | None, *, as_json
     return Exit.NEEDS_PERSON if proposal.unmatched else Exit.FINE
 
 
-def _known(application: Application) -> Known:
+def _known(application: Application, lines: Sequence[RosterLine] = ()) -> Known:
+    """`lines`: what is to be compared with it."""
     agents = application.rdv_solidarites.agents()
-    return known(application.store, agents, account_check(application.settings))
+    organisations: list[int] | None = None
+    if any(line.organisation is not None for line in lines):
+        organisations = [each.id for each in application.rdv_solidarites.organisations()]
+    return known(application.store, agents, account_check(application.settings), organisations)
 
 
 # --- files ---------------------------------------------------------------------------------------------------
@@ -120,13 +126,19 @@ def _show(found: Import, faults: Sequence[LineFault], *, done: bool) -> None:
         results().print(table("Set aside", ("Line", "Why", "What to do"), rows_aside))
     told = f"{len(found.edits)} to change, {found.unchanged} as they are, {len(faults)} set aside."
     results().print(told)
+    ruled = sum(edit.changes_rules for edit in found.edits)
+    if ruled:
+        messages().print(
+            f"Other rules may hold for {ruled} enrolled agents; nothing is planned by this. "
+            "See `rdv-gateway rules explain AGENT`, then `rdv-gateway plan`."
+        )
     if found.edits and not done:
         messages().print("Nothing was changed; --yes does it.")
 
 
 def _proposal_json(proposal: Proposal) -> dict[str, object]:
     unmatched = [{"agent": each.agent_id, "reason": each.why, "remedy": each.remedy} for each in proposal.unmatched]
-    return {"matched": list(proposal.matched), "unmatched": unmatched}
+    return {"matched": list(proposal.matched), "home_proposed": list(proposal.housed), "unmatched": unmatched}
 
 
 def _show_proposal(proposal: Proposal, output: Path | None) -> None:
@@ -136,5 +148,7 @@ def _show_proposal(proposal: Proposal, output: Path | None) -> None:
         rows = [(each.agent_id, each.why, each.remedy) for each in proposal.unmatched]
         console.print(table("For a person to decide", ("Agent", "Why", "What to do"), rows))
     console.print(f"{len(proposal.matched)} matched, {len(proposal.unmatched)} for a person to decide.")
-    if proposal.matched and output is not None:
+    if proposal.housed:
+        console.print(f"A home organisation is proposed for {len(proposal.housed)} agents who were known already.")
+    if (proposal.matched or proposal.housed) and output is not None:
         console.print(f"Look it through, then: `rdv-gateway agents import {output}`.")

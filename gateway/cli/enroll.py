@@ -72,7 +72,16 @@ def enroll(application: Application, wish: Wish) -> LinkedAgent:
     wanted = matched
     if wish.account is not None or wanted is None:
         wave = matched.wave if matched else None
-        wanted = MatchedAgent(agent.id, wish.account or "", wish.sources, wish.target or "", zone, wave)
+        wanted = MatchedAgent(
+            agent_id=agent.id,
+            account=wish.account or "",
+            sources=wish.sources,
+            target=wish.target or "",
+            zone=zone,
+            wave=wave,
+            organisation_id=matched.organisation_id if matched else None,
+            service_id=matched.service_id if matched else None,
+        )
     try:
         linked = enrolling.one(wanted)
     except Refused as refusal:

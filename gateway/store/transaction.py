@@ -74,6 +74,10 @@ class Transaction:
         """Raises `OurBug` when the agent is not enrolled."""
         self._change_agent(agent_id, wave=wave)
 
+    def set_agent_home(self, agent_id: int, organisation_id: int | None, service_id: int | None) -> None:
+        """Whose rules hold for an agent. Raises `OurBug` when the agent is not enrolled."""
+        self._change_agent(agent_id, organisation_id=organisation_id, service_id=service_id)
+
     def _change_agent(self, agent_id: int, **changes: object) -> None:
         if not agents.change_agent(self._connection, agent_id, **changes):
             raise OurBug(f"agent {agent_id} is not enrolled", system="database")

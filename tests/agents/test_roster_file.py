@@ -34,6 +34,8 @@ def roster_lines(draw):
         receives=draw(CELLS) if account else "",
         blocks=tuple(dict.fromkeys(draw(st.lists(PRESENT, max_size=3)))) if account else (),
         zone=draw(st.sampled_from(["", "Europe/Paris", "Indian/Reunion"])),
+        organisation=draw(st.none() | st.integers(1, 10**9)),
+        service=draw(st.none() | st.integers(1, 10**9)),
         wave=draw(st.none() | st.integers(1, 9999)),
         state=draw(st.sampled_from(RosterState)),
     )
@@ -82,13 +84,15 @@ def test_a_cell_that_a_spreadsheet_would_compute_is_disarmed():
 
 HEADER = ";".join(COLUMNS)
 FAULTS = {
-    "x;a@b;;z;;;;;": "agent is not a whole number",
+    "x;a@b;;z;;;;;;;": "agent is not a whole number",
     ";;;z;;;;;": "neither agent nor email",
     "1;;;;Agenda;;;;": "names a calendar and no account",
     "1;;;z;;;Europe/Pari;;": "did you mean Europe/Paris?",
-    "1;;;z;;;;0;": "wave is not a whole number",
-    "1;;;z;;;;;lve": "did you mean live?",
-    "1;;;z;;;;;;;;": "cells for 9 columns",
+    "1;;;z;;;;x;;;": "organisation is not a whole number",
+    "1;;;z;;;;;-2;;": "service is not a whole number",
+    "1;;;z;;;;;;0;": "wave is not a whole number",
+    "1;;;z;;;;;;;lve": "did you mean live?",
+    "1;;;z;;;;;;;;;;": "cells for 11 columns",
     '1;"x"y;;z;;;;;': "double quotes do not match",
     "1;a\u0007b;;z;;;;;": "a sign that cannot be printed",
 }
@@ -141,3 +145,9 @@ def test_a_bad_json_entry_is_set_aside_by_its_rank(entry, said):
     read = read_roster(f'{{"agents": [{{"agent": 1}}, {entry}, {{"agent": 2}}]}}'.encode())
     assert [line.agent_id for line in read.lines] == [1, 2]
     assert [(fault.line, said in fault.what) for fault in read.faults] == [(2, True)]
+
+
+def test_a_file_without_the_columns_of_rules_says_that_it_leaves_them():
+    """It is from before them, and takes nobody's rules away."""
+    (line,) = read_roster(b"agent;account;service\n1;z;\n").lines
+    assert line.left_out == {"organisation"}
