@@ -24,18 +24,44 @@ RRULE:FREQ=YEARLY;BYDAY=-1SU;BYMONTH=10
 END:STANDARD
 END:VTIMEZONE
 """
-_REUNION = """\
+_MIQUELON = """\
 BEGIN:VTIMEZONE
-TZID:Indian/Reunion
+TZID:America/Miquelon
+BEGIN:DAYLIGHT
+TZNAME:-02
+TZOFFSETFROM:-0300
+TZOFFSETTO:-0200
+DTSTART:20070311T020000
+RRULE:FREQ=YEARLY;BYDAY=2SU;BYMONTH=3
+END:DAYLIGHT
 BEGIN:STANDARD
-TZNAME:+04
-TZOFFSETFROM:+0400
-TZOFFSETTO:+0400
+TZNAME:-03
+TZOFFSETFROM:-0200
+TZOFFSETTO:-0300
+DTSTART:20071104T020000
+RRULE:FREQ=YEARLY;BYDAY=1SU;BYMONTH=11
+END:STANDARD
+END:VTIMEZONE
+"""
+_FIXED = """\
+BEGIN:VTIMEZONE
+TZID:{name}
+BEGIN:STANDARD
+TZOFFSETFROM:{offset}
+TZOFFSETTO:{offset}
 DTSTART:19700101T000000
 END:STANDARD
 END:VTIMEZONE
 """
-_ZONES = {"Europe/Paris": _PARIS, "Indian/Reunion": _REUNION}
+_ZONES = {"Europe/Paris": _PARIS, "America/Miquelon": _MIQUELON} | {
+    name: _FIXED.format(name=name, offset=offset)
+    for name, offset in {
+        "Indian/Reunion": "+0400",
+        "Indian/Mayotte": "+0300",
+        "America/Martinique": "-0400",
+        "America/Cayenne": "-0300",
+    }.items()
+}
 
 
 def stamp(name: str, moment: date, zone: ZoneInfo) -> str:

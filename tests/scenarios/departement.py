@@ -33,7 +33,7 @@ from gateway.sync.values import (
 )
 from tests.scenarios.database import ScenarioDatabase
 from tests.scenarios.person import Person
-from tests.scenarios.small_departement import ACCOUNT, NORD, PASSWORD, PMI, motif, workshop
+from tests.scenarios.small_departement import ACCOUNT, NORD, PASSWORD, PMI, SAINT_DENIS, motif, workshop
 from tests.servers.counting_proxy import CountingProxy
 
 PARIS, REUNION = ZoneInfo("Europe/Paris"), ZoneInfo("Indian/Reunion")
@@ -75,6 +75,7 @@ class Departement:
         self.clock = clock
         self.rdv_solidarites_url = sandbox.url
         self.people: list[Person] = []
+        self.organisation_zones: dict[int, str] = {SAINT_DENIS: REUNION.key}
         self.rules: dict[str, Any] = {}
         self.copies: dict[str, Any] = {}
         self.limits: dict[str, Any] = {}
@@ -266,7 +267,7 @@ class Departement:
                 "password_file": self._secret("rdv-solidarites"),
                 "requests_per_second": 1000.0,
                 "read_timeout": self.read_timeout,
-                "organisation_zones": {3: REUNION.key},
+                "organisation_zones": self.organisation_zones,
             },
             "accounts": [self._account(person) for person in self.people],
             "rules": self.rules | {"copies": self.copies},
