@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import typer
 from rich.table import Table
 
 from gateway.cli.approve_wave import Group, group_json, show_group, wave_group
+from gateway.cli.conflicts import doubled_agents, doubled_text
 from gateway.cli.describe import place, thing, which
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import messages, moment, print_json, results, table
@@ -51,6 +52,7 @@ def run(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit:
         approval = chosen(store, choice)
         if not as_json:
             show(approval)
+            _tell_doubled(store, choice)
         if not approval.holds and not approval.agents:
             if as_json:
                 print_json({"approved": [], "first_runs": []})
@@ -79,6 +81,7 @@ def _run_wave(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit
         group = wave_group(store, choice.wave, choice.agents, settings.outliers.to_rules())
         if not as_json:
             show_group(group)
+            _tell_doubled(store, choice, group.approval.agents)
         approved = bool(group.approval.agents) and (yes or (not as_json and _confirmed_wave(group)))
         if approved:
             approve(store, group.approval, at=SystemClock().now(), by=getpass.getuser())
@@ -90,6 +93,14 @@ def _run_wave(config: Path, choice: Choice, *, yes: bool, as_json: bool) -> Exit
         messages().print("Nothing was approved; --yes approves without asking.")
     done = approved or not group.approval.agents
     return Exit.FINE if done and not group.left_out else Exit.NEEDS_PERSON
+
+
+def _tell_doubled(store: Store, choice: Choice, agents: Collection[int] = ()) -> None:
+    """Whose RDVs no approval lets through, before anything is approved."""
+    named = {*agents, *choice.agents}
+    doubled = [agent_id for agent_id in doubled_agents(store) if choice.every or agent_id in named]
+    if doubled:
+        messages().print(doubled_text(doubled))
 
 
 def chosen(store: Store, choice: Choice) -> Approval:

@@ -16,6 +16,7 @@ from connectors.records import CalendarInfo, ServerTrait
 from gateway.agents.accounts import split_name
 from gateway.agents.enrolling import Refused, attempt, discovered
 from gateway.cli.check_network import Fact, network_facts
+from gateway.cli.conflicts import doubled_agents, doubled_text
 from gateway.cli.describe import problem_lines
 from gateway.cli.exits import Exit
 from gateway.cli.output import age, messages, print_json, progress, results, table
@@ -102,6 +103,9 @@ def look(settings: Settings, *, retry: bool = False) -> Iterator[Finding]:
             yield Finding("keys", str(settings.gateway.keys))
             yield Finding("database", f"{settings.gateway.database}, {len(agents)} agents enrolled")
             yield from _stopped(store)
+            doubled = doubled_agents(store)
+            if doubled:
+                yield Finding("second synchroniser", doubled_text(doubled))
         except ConnectorError as error:
             yield _failed(error.system, error)
         for fact in network_facts(settings, SystemClock().now(), os.environ):

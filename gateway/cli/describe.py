@@ -16,6 +16,7 @@ from gateway.sync.values import (
     Action,
     AgentReport,
     Conflict,
+    ConflictKind,
     Held,
     LinkedAgent,
     ObjectKind,
@@ -139,7 +140,31 @@ def conflict_json(conflict: Conflict) -> dict[str, object]:
         "rdv": conflict.rdv_id,
         "absence": conflict.absence_id,
         "href": conflict.href or None,
+        "start": conflict.start,
+        "end": conflict.end,
+        "remedy": remedy_of(conflict.kind),
     }
+
+
+_REMEDIES = {
+    ConflictKind.BOTH_EDITED: "Nothing if the value that was kept is right; else correct it on either side.",
+    ConflictKind.DELETED_AND_EDITED: "Nothing if that is right; else make it again.",
+    ConflictKind.PUT_BACK_TOO_OFTEN: "Change the RDV in RDV-Solidarités; its copy follows.",
+    ConflictKind.NATIVE_SYNC: (
+        "As the agent, in RDV-Solidarités: switch its sync off (/agents/calendar_sync), or its mails (preferences); or"
+        " remove the subscription from the calendar. Then delete what is left of it. To keep it: copy_rdvs = false."
+    ),
+    ConflictKind.ORPHAN: "Look at it; delete it by hand if it stands for nothing.",
+    ConflictKind.NEAR_TWIN: "Align one of the two to pair them, or leave both.",
+    ConflictKind.RDV_OVER_BUSY: (
+        "Move the RDV or the other; if both may stand, free the time in RDV-Solidarités: shorten or delete the absence."
+    ),
+}
+
+
+def remedy_of(kind: ConflictKind) -> str:
+    """What a person can do about it."""
+    return _REMEDIES[kind]
 
 
 def problem_json(problem: Problem) -> dict[str, object]:

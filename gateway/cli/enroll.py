@@ -18,6 +18,10 @@ from gateway.composition import Application
 from gateway.settings_problems import nearest
 from gateway.sync.values import LinkedAgent, MatchedAgent
 
+_SECOND_SYNCHRONISER = (
+    "Whoever uses RDV-Solidarités' own calendar sync switches it off first; `plan` says where it is seen."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -53,6 +57,7 @@ def run(config: Path, wish: Wish, *, as_json: bool) -> Exit:
             f"Agent {linked.agent_id} is enrolled ({linked.zone.key}).\n"
             f"RDVs are copied to {linked.target}; blocking: {', '.join(map(str, linked.sources))}.\n"
             f"The notice to send them: `rdv-gateway agents notice {linked.agent_id}`.\n"
+            f"{_SECOND_SYNCHRONISER}\n"
             "Nothing is written yet. Next: `rdv-gateway plan`, then `rdv-gateway approve`."
         )
     return Exit.FINE
@@ -117,6 +122,7 @@ def _show(wave: int, enrolled: Enrolled) -> None:
         results().print(table("Not enrolled", ("Agent", "Why", "What to do"), rows))
     results().print(f"{len(enrolled.agents)} agents of wave {wave} are enrolled. Nothing is written yet.")
     if enrolled.agents:
+        messages().print(_SECOND_SYNCHRONISER)
         messages().print(
             f"Next: `rdv-gateway agents notice --wave {wave}`, `rdv-gateway plan`, `rdv-gateway approve --wave {wave}`."
         )

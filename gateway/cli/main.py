@@ -40,7 +40,7 @@ Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="The file to make: JSON if it ends in .json, else CSV.")
 ]
 OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
-HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence", "native_sync"]
+HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence"]
 
 _CONFIG = Path("rdv-gateway.toml")
 
@@ -309,6 +309,14 @@ def status(config: Config = _CONFIG, as_json: Json = False) -> None:
     from gateway.cli import status as command
 
     _end(command.run(config, as_json=as_json))
+
+
+@app.command()
+def conflicts(agent: AgentIds = None, config: Config = _CONFIG, as_json: Json = False) -> None:
+    """List what a person should know or settle, and what to do about it. Reaches no remote system."""
+    from gateway.cli import conflicts as command
+
+    _end(command.run(config, tuple(agent or ()), as_json=as_json))
 
 
 @app.command()

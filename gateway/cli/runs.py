@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.cli.conflicts import needs_person, show_conflicts
 from gateway.cli.describe import (
     HELD_COLUMNS,
     OPERATION_COLUMNS,
@@ -46,10 +47,13 @@ def run(config: Path, agent_ids: list[int] | None, *, dry_run: bool, as_json: bo
 
 
 def exit_of(report: RunReport) -> Exit:
-    """A failure of a remote goes before what waits for a person."""
+    """A failure of a remote goes before what waits for a person. An RDV over busy time is for those whom the rules
+    name, not for whoever runs the gateway."""
     if any(problems_of(report)):
         return Exit.REMOTE
-    if report.stop is not None or any(agent.held or agent.conflicts for agent in report.agents):
+    conflicts = [each for agent in report.agents for each in agent.conflicts]
+    waits = any(agent.held for agent in report.agents) or needs_person(each.kind for each in conflicts)
+    if report.stop is not None or waits:
         return Exit.NEEDS_PERSON
     return Exit.FINE
 
@@ -90,9 +94,7 @@ def _show(report: RunReport, ahead: Outlook, zones: Zones) -> None:
 def show_troubles(agents: tuple[AgentReport, ...]) -> None:
     """What people should know beside errors: conflicts, and items that cannot be read."""
     console = results()
-    conflicts = [(c.agent_id, c.kind.value, c.reason) for agent in agents for c in agent.conflicts]
-    if conflicts:
-        console.print(table("Conflicts", ("Agent", "Kind", "Reason"), conflicts))
+    show_conflicts([conflict for agent in agents for conflict in agent.conflicts])
     aside = [(item.agent_id, item.href, item.reason) for agent in agents for item in agent.set_aside]
     if aside:
         console.print(table("Set aside", ("Agent", "Item", "Reason"), aside))

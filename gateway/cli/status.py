@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from gateway.cli.approve import hold_json, holds_table
+from gateway.cli.conflicts import counts_json, counts_table, needs_person
 from gateway.cli.describe import problem_json, problem_lines, stop_json
 from gateway.cli.exits import Exit
 from gateway.cli.outlook import used
@@ -19,7 +20,16 @@ from gateway.store.store import Store
 from gateway.store.values import AgentStatus, RunRow
 from gateway.sync.values import Problem
 
-_AGENT_COLUMNS = ("Agent", "State", "Last complete sync", "Held", "Set aside", "Open writes", "Last problem")
+_AGENT_COLUMNS = (
+    "Agent",
+    "State",
+    "Last complete sync",
+    "Held",
+    "Conflicts",
+    "Set aside",
+    "Open writes",
+    "Last problem",
+)
 _RUN_COLUMNS = ("Run", "Started", "Took", "Agents", "Done", "Later", "Held", "Conflicts", "Problems")
 _WRITE_COLUMNS = ("System", "This hour", "Last 24 hours", "Left this hour")
 _RUNS_SHOWN = 5
@@ -30,6 +40,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
     now = SystemClock().now()
     with local(config) as (settings, store):
         agents, holds, runs = store.agent_status(), store.holds(), store.runs(_RUNS_SHOWN)
+        conflicts = store.conflict_counts()
         stop, written = store.stop(), tuple(used(settings, store, now))
         warning = _access_warning(settings, store, now)
     if as_json:
@@ -37,6 +48,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
             {
                 "agents": [_agent_json(agent, now) for agent in agents],
                 "held": [hold_json(hold) for hold in holds],
+                "conflicts": counts_json(conflicts),
                 "runs": [_run_json(row) for row in runs],
                 "stopped": stop_json(stop),
                 "writes": [_written_json(*row) for row in written],
@@ -48,6 +60,8 @@ def run(config: Path, *, as_json: bool) -> Exit:
         console.print(table("Agents", _AGENT_COLUMNS, (_agent_row(agent, now) for agent in agents)))
         if holds:
             console.print(holds_table(holds))
+        if conflicts:
+            console.print(counts_table(conflicts))
         console.print(table("Last runs", _RUN_COLUMNS, map(_run_row, runs)))
         if written:
             console.print(table("Writes", _WRITE_COLUMNS, written))
@@ -55,7 +69,8 @@ def run(config: Path, *, as_json: bool) -> Exit:
             messages().print(line)
     if any(agent.last_problem for agent in agents) or (runs and runs[0].problems):
         return Exit.REMOTE
-    return Exit.NEEDS_PERSON if holds or stop or warning else Exit.FINE
+    kinds = {kind for counts in conflicts.values() for kind in counts}
+    return Exit.NEEDS_PERSON if holds or stop or warning or needs_person(kinds) else Exit.FINE
 
 
 def _access_warning(settings: Settings, store: Store, now: datetime) -> Problem | None:
@@ -75,6 +90,7 @@ def _agent_json(agent: AgentStatus, now: datetime) -> dict[str, object]:
         "last_complete_at": last,
         "age_seconds": None if last is None else round((now - last).total_seconds()),
         "held": agent.held,
+        "conflicts": agent.conflicts,
         "set_aside": agent.set_aside,
         "open_writes": agent.open_intents,
         "last_problem": problem_json(agent.last_problem) if agent.last_problem else None,
@@ -84,8 +100,9 @@ def _agent_json(agent: AgentStatus, now: datetime) -> dict[str, object]:
 def _agent_row(agent: AgentStatus, now: datetime) -> tuple[object, ...]:
     problem = agent.last_problem
     return (
-        *(agent.agent_id, agent.state.value, age(agent.last_complete_at, now), agent.held, agent.set_aside),
-        *(agent.open_intents, f"{problem.system}: {problem.reason} -> {problem.remedy}" if problem else "-"),
+        *(agent.agent_id, agent.state.value, age(agent.last_complete_at, now), agent.held),
+        *(agent.conflicts, agent.set_aside, agent.open_intents),
+        *(f"{problem.system}: {problem.reason} -> {problem.remedy}" if problem else "-"),
     )
 
 

@@ -67,9 +67,9 @@ class Person:
         uid = uid or f"{self.login}-{next(_names)}@agenda.example"
         return self.files(event_text(uid, title, start, end, self.zone, *lines), calendar=calendar)
 
-    def files(self, body: str, *, calendar: str | None = None) -> str:
-        """A new file with this content."""
-        href = f"{calendar or self.calendar}{self.login}-{next(_names)}.ics"
+    def files(self, body: str, *, calendar: str | None = None, name: str = "") -> str:
+        """A new file with this content; `name`: of the file, without its ending."""
+        href = f"{calendar or self.calendar}{name or f'{self.login}-{next(_names)}'}.ics"
         self._put(href, body.encode(), {"If-None-Match": "*"})
         return href
 
