@@ -7,12 +7,13 @@ change them.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from connectors.errors import BadItem
 from connectors.records import Absence, Classification, EventDraft, EventTime, Recurrence, Transparency
 from mappings import texts
+from mappings.blocks import api_bounds
 from mappings.identity import Identity
 from mappings.rules import SYSTEM, Rule, format_rule, parse_rule, refuse_unbounded
 from mappings.times import EventTimes
@@ -110,6 +111,18 @@ def absence_times(event: EventTimes, zone: ZoneInfo) -> tuple[datetime, datetime
     if instants[0].astimezone(UTC) >= instants[1].astimezone(UTC):
         raise BadItem("does not end after its start", system=SYSTEM)
     return outer_wall_interval(instants[0], instants[1], zone)  # within the hour that the clocks repeat
+
+
+def refuse_outside_bounds(start: datetime, end: datetime, today: date) -> None:
+    """Raises `BadItem` for times that RDV-Solidarités would refuse. Not cut, as a block is: the absence would end
+    elsewhere than the event that a person moved."""
+    first, last = api_bounds(today)
+    if start < first or end > last:
+        raise BadItem(
+            f"RDV-Solidarités takes absences from {first:%d.%m.%Y} to {last:%d.%m.%Y} only:"
+            " this one stays there as it is",
+            system=_ABSENCES,
+        )
 
 
 def _to_wall(moment: datetime, zone: ZoneInfo) -> datetime:

@@ -96,13 +96,15 @@ def subtract(block: Block, intervals: Iterable[tuple[datetime, datetime]]) -> tu
     return tuple(left)
 
 
-def within_api_bounds(block: Block, today: date) -> Block | None:
-    """The part of a block that RDV-Solidarités takes: from 2018 to the same day five years after `today`.
-
-    None when nothing is left.
-    """
+def api_bounds(today: date) -> tuple[datetime, datetime]:
+    """The wall-clocks between which RDV-Solidarités takes absences: 2018 to the same day five years after `today`."""
     year = today.year + MOST_YEARS_AHEAD
     last_day = date(year, 3, 1) - timedelta(days=1) if (today.month, today.day) == (2, 29) else today.replace(year=year)
-    start = max(block.start, datetime(FIRST_YEAR, 1, 1))  # noqa: DTZ001 - wall-clock
-    end = min(block.end, datetime.combine(last_day, _LAST_MINUTE))
+    return datetime(FIRST_YEAR, 1, 1), datetime.combine(last_day, _LAST_MINUTE)  # noqa: DTZ001 - wall-clock
+
+
+def within_api_bounds(block: Block, today: date) -> Block | None:
+    """The part of a block that RDV-Solidarités takes (`api_bounds`). None when nothing is left."""
+    first, last = api_bounds(today)
+    start, end = max(block.start, first), min(block.end, last)
     return replace(block, start=start, end=end) if start < end else None

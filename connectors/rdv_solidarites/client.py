@@ -213,6 +213,8 @@ class RdvSolidaritesClient:
 def _absence_fields(draft: AbsenceDraft) -> dict[str, Any]:
     if draft.start.tzinfo is not None or draft.end.tzinfo is not None:
         raise OurBug("An absence is written in wall-clock times, not in instants.", system=SYSTEM)
+    if not draft.title.strip() or draft.start >= draft.end:
+        raise BadItem("An absence without a title, or that does not end after its start, is refused.", system=SYSTEM)
     return {
         "title": draft.title,
         "first_day": draft.start.date().isoformat(),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connectors.errors import BadItem
 from connectors.records import Absence, Classification, EventTime, Transparency
-from mappings.absence_event import absence_draft, absence_span, absence_times
+from mappings.absence_event import absence_draft, absence_span, absence_times, refuse_outside_bounds
 from mappings.recurrence import occurrences
 from mappings.times import times_of
 from mappings.wallclock import to_instant, to_wall
@@ -85,6 +85,9 @@ def test_the_last_second_of_a_day_is_its_last_minute() -> None:
         ("FREQ=WEEKLY;UNTIL=20260315T230000Z", "FREQ=WEEKLY;UNTIL=20260316T225959Z"),
         ("FREQ=WEEKLY;UNTIL=20260316T225959Z", "FREQ=WEEKLY;UNTIL=20260316T225959Z"),
         ("FREQ=MONTHLY;BYDAY=1MO;UNTIL=20260601", "FREQ=MONTHLY;UNTIL=20260601T215959Z;BYDAY=1MO"),
+        ("FREQ=MONTHLY;INTERVAL=1;BYDAY=3TU;UNTIL=20261103T090000;", "FREQ=MONTHLY;UNTIL=20261103T225959Z;BYDAY=3TU"),
+        ("FREQ=WEEKLY;INTERVAL=5;BYDAY=MO,TU,WE,TH,FR,SA;", "FREQ=WEEKLY;INTERVAL=5;BYDAY=MO,TU,WE,TH,FR,SA"),
+        ("RRULE:freq=weekly;;interval=;until=;", "FREQ=WEEKLY"),
     ],
 )
 def test_odd_rules_become_right_ones(rrule: str, expected: str) -> None:
@@ -112,7 +115,9 @@ def test_whole_days_recur_as_days() -> None:
     )
 
 
-@pytest.mark.parametrize("rrule", ["", "FREQ=;BYDAY=MO", "FREQ=HOURLY", "{every: week}"])
+@pytest.mark.parametrize(
+    "rrule", ["", ";", "FREQ=;BYDAY=MO", "FREQ=HOURLY", "FREQ=WEEKLY;UNTIL=demain", "{every: week}"]
+)
 def test_rule_that_cannot_be_used_sets_the_absence_aside(rrule: str) -> None:
     with pytest.raises(BadItem) as caught:
         absence_draft(absence("2026-03-02T09:00", "2026-03-02T10:00", rrule), PARIS, IDENTITY)
@@ -122,6 +127,25 @@ def test_rule_that_cannot_be_used_sets_the_absence_aside(rrule: str) -> None:
 def test_absence_without_length_is_set_aside() -> None:
     with pytest.raises(BadItem, match="does not end"):
         absence_draft(absence("2026-03-02T09:00", "2026-03-02T09:00"), PARIS, IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "taken"),
+    [
+        ("2018-01-01T00:00", "2018-01-01T01:00", True),
+        ("2017-12-31T23:00", "2018-01-01T01:00", False),
+        ("2031-03-02T00:00", "2031-03-02T23:59", True),
+        ("2031-03-02T00:00", "2031-03-03T00:00", False),
+    ],
+)
+def test_times_that_the_api_refuses_are_refused_before_it_is_asked(start: str, end: str, taken: bool) -> None:
+    """On 2 March 2026: from 2018 to five years ahead."""
+    span = datetime.fromisoformat(start), datetime.fromisoformat(end)
+    if taken:
+        refuse_outside_bounds(*span, date(2026, 3, 2))
+        return
+    with pytest.raises(BadItem, match=r"from 01\.01\.2018 to 02\.03\.2031 only"):
+        refuse_outside_bounds(*span, date(2026, 3, 2))
 
 
 ONE = "DTSTART;TZ=Paris:20260302T090000 DTEND;TZ=Paris:20260302T100000"

@@ -133,6 +133,34 @@ def test_a_recurring_absence_is_shown_as_a_series_and_put_back_when_edited(
     assert agent.shown() == []
 
 
+def test_an_absence_whose_rule_cannot_be_used_is_named_and_the_rest_goes_on(
+    departement: Departement, agent: Person
+) -> None:
+    """A rule that was built another way than the web page does may have an empty frequency."""
+    odd = departement.absence(agent, "Étrange", *hours(departement.at(1, 9)), rrule="FREQ=;BYDAY=TU;")
+    departement.absence(agent, "Mensuelle", *hours(departement.at(2, 9)), rrule="FREQ=MONTHLY;BYDAY=1WE;")
+    (report,) = departement.settled()[-1].agents
+    assert [each.href for each in report.set_aside] == [f"absence {odd}"]
+    assert [event["RRULE"].to_ical() for event in agent.ours().values()] == [b"FREQ=MONTHLY;BYDAY=1WE"]
+
+
+def test_an_event_moved_where_the_api_takes_no_absence_is_named_and_nothing_is_asked(
+    departement: Departement, agent: Person
+) -> None:
+    """Before 2018, or more than five years ahead."""
+    departement.absence(agent, "Réunion", *hours(departement.at(1, 9)))
+    departement.settled()
+    href = _only(agent)
+    departement.forget_requests()
+    agent.moves(href, *hours(departement.at(6 * 365, 9)))
+    (report,) = departement.settled()[-1].agents
+    assert [each.href for each in report.set_aside] == [href]
+    assert departement.writes() == []
+    agent.moves(href, *hours(departement.at(4 * 365, 9)))
+    departement.settled()
+    assert agent.absences() == [("Réunion", *hours(departement.at(4 * 365, 9)))]
+
+
 def test_an_absence_like_an_event_that_blocks_already_is_not_shown_again(
     departement: Departement, agent: Person
 ) -> None:

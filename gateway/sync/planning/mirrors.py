@@ -34,7 +34,7 @@ from gateway.sync.values import (
     SetAside,
     Side,
 )
-from mappings.absence_event import absence_draft, absence_span, absence_times
+from mappings.absence_event import absence_draft, absence_span, absence_times, refuse_outside_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +220,7 @@ def _both_there(pair: _Pair, view: AgentView, context: PlanContext) -> Decision:
     merged = Interval(start, end)
     operations: list[Operation] = []
     if merged != here:
+        refuse_outside_bounds(merged.start, merged.end, context.today(view.agent))
         operations.append(_absence_update(mirror, absence, here, merged))
         draft = absence_draft(replace(absence, start=start, end=end), view.agent.zone, context.identity)
     asked = mirror_asked(context, draft)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import httpx2
 import pytest
@@ -51,6 +53,16 @@ def test_an_update_sends_title_and_all_four_fields() -> None:
     assert client_of(server).update_absence(412, DRAFT).id == 412
     assert server.paths() == ["PATCH /api/v1/absences/412"]
     assert json.loads(server.requests[0].content) == FIELDS
+
+
+@pytest.mark.parametrize("changes", [{"title": " "}, {"end": DRAFT.start}, {"end": datetime(2026, 3, 3, 21)}])
+@pytest.mark.parametrize("kind", ["create", "update"])
+def test_what_would_be_refused_is_not_sent(kind: str, changes: dict[str, Any]) -> None:
+    server = Server(lambda _: WRITTEN)
+    client, draft = client_of(server), replace(DRAFT, **changes)
+    with pytest.raises(BadItem, match="without a title, or that does not end after its start"):
+        client.create_absence(draft) if kind == "create" else client.update_absence(412, draft)
+    assert server.paths() == []
 
 
 @pytest.mark.parametrize("answer", [httpx2.Response(204), httpx2.Response(200, json={}), GONE])
