@@ -56,7 +56,8 @@ def occurrences(times: EventTimes, start: datetime, end: datetime, zone: ZoneInf
     """Busy occurrences that overlap the instants [start, end), by start.
 
     Floating times and days are read in `zone`. Zero-length occurrences are dropped; an all-day event that ends on
-    its own day lasts that day. A timed occurrence lasts as long on the clock as its master does.
+    its own day lasts that day. A timed occurrence lasts as long on the clock as its master does, or as long in time
+    where a change of clocks makes that longer; the master itself lasts what it says.
     Raises `BadItem` for a sub-daily or contradictory rule, an end before its start, more than `MOST_OCCURRENCES`.
     """
     try:
@@ -169,8 +170,13 @@ class _Series:
         for event in recurring_ical_events.of(calendar).between(*reach):
             index = int(event[_COMPONENT])
             component, start, end = self._components[index], event["DTSTART"].dt, event["DTEND"].dt
-            if component.busy and (index == 0 or component.this_and_future):
-                yield from self._occurrence(component, self.key(start - moves[index]), start, end)
+            if not component.busy or (index > 0 and not component.this_and_future):
+                continue
+            key = self.key(start - moves[index])
+            if (start, end) == spans[index]:  # its own date: its own instants, whatever clocks do meanwhile
+                yield from _alone(component, key, self.zone)
+            else:
+                yield from self._occurrence(component, key, start, end)
 
     def _occurrence(self, component: ComponentTimes, key: str, start: datetime, end: datetime) -> Iterator[Occurrence]:
         if _is_day(component.start):
@@ -182,14 +188,15 @@ class _Series:
             yield Occurrence(key, first, last if last > first else first + (end - start), label=component.label)
 
     def _span(self, component: ComponentTimes) -> tuple[datetime, datetime]:
-        """Start and end of a component as wall-clock of the series."""
+        """Start and end of a component as wall-clock of the series; its length on the clock or in time, if longer."""
         if _is_day(component.start):
             first, last = _days(component)
             return datetime.combine(first, time.min), datetime.combine(last + _DAY, time.min)
         start, end = (_wall_in(moment, self._zone) for moment in (component.start, component.end))
-        if _instant(component.end, self.zone) < _instant(component.start, self.zone):
+        length = _instant(component.end, self.zone) - _instant(component.start, self.zone)
+        if length < timedelta():
             raise BadItem("ends before it starts", system=SYSTEM)
-        return start, max(start, end)
+        return start, max(start + length, end)
 
     def _periods(self) -> dict[datetime, tuple[datetime, datetime]]:
         periods = self._components[0].recurrence.period_ends

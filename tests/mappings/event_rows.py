@@ -467,6 +467,16 @@ BACK: list[Row] = [
         "1019T0900-1000 1026T0900-1000",
     ),
     ("all day of 25 hours", "DTSTART:20261025", "1025"),
+    (
+        "a series begun in the long night keeps its length",
+        "DTSTART;TZ=Paris:20261025T013000 DURATION:PT1H30M RRULE:FREQ=DAILY;COUNT=2",
+        "1025T0130-0300 1026T0130-0300",
+    ),
+    (
+        "a night shift begun in the long night keeps its eight hours",
+        "DTSTART;TZ=Paris:20261024T220000 DURATION:PT8H RRULE:FREQ=DAILY;COUNT=2",
+        "1024T2200-1025T0500 1025T2200-1026T0600",
+    ),
 ]
 
 REUNION: list[Row] = [
