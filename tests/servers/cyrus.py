@@ -12,6 +12,7 @@ from tests.servers.process import ServerDidNotStart, ServerProcess, free_port
 
 _PROGRAMS = Path("/usr/lib/cyrus/bin")
 _REALM = "calendars.example"
+_ADMINISTRATOR = {"cyradm": "secret-cyradm"}
 _FOLDERS = ("db", "socket", "proc", "log", "user", "msg", "lock", "quota", "spool", "sieve")
 
 
@@ -41,7 +42,7 @@ class CyrusServer:
             self._prepare()
             self._process.start()
             for login, password in self.users.items():
-                self._first_login(login, password)
+                self._mail(login, password).logout()
         except BaseException:
             self.stop()
             raise
@@ -50,6 +51,14 @@ class CyrusServer:
         """End it and leave nothing behind."""
         self._process.stop()
         self._quarters.remove()
+
+    def share(self, calendar: str, user: str) -> None:
+        """Let a user read and write a calendar of somebody else, as an administrator does it with `cyradm`."""
+        _, _, _, _, owner, name, _ = calendar.split("/")
+        (administrator,) = _ADMINISTRATOR.items()
+        with self._mail(*administrator) as mail:
+            said, _ = mail.setacl(f'"user/{owner}/#calendars/{name}"', user, "lrswitedn")
+        assert said == "OK"
 
     def __enter__(self) -> Self:
         self.start()
@@ -64,10 +73,11 @@ class CyrusServer:
         here = self._quarters.directory
         self._quarters.run(program("mkdir"), *(str(here / name) for name in _FOLDERS))
         passwords = here / "passwords"
-        for login, password in self.users.items():
+        for login, password in {**self.users, **_ADMINISTRATOR}.items():
             options = ("-p", "-c", "-f", str(passwords), "-u", _REALM)
             self._quarters.run(program("saslpasswd2"), *options, login, given=password)
         settings = {
+            "admins": " ".join(_ADMINISTRATOR),
             "cyrus_user": self._quarters.account,
             "servername": _REALM,
             "configdirectory": str(here),
@@ -102,6 +112,7 @@ class CyrusServer:
         pid = str(self._quarters.directory / "pid")
         return self._quarters.command(program("cyrmaster"), "-C", configuration, "-M", str(plan), "-p", pid, "-D")
 
-    def _first_login(self, login: str, password: str) -> None:
-        with imaplib.IMAP4("127.0.0.1", self._mail_port, timeout=30) as mail:
-            mail.authenticate("PLAIN", lambda _: f"\0{login}\0{password}".encode())
+    def _mail(self, login: str, password: str) -> imaplib.IMAP4:
+        mail = imaplib.IMAP4("127.0.0.1", self._mail_port, timeout=30)
+        mail.authenticate("PLAIN", lambda _: f"\0{login}\0{password}".encode())
+        return mail

@@ -12,6 +12,7 @@ import pytest
 
 from connectors.caldav.profiles import PROFILES
 from connectors.errors import BadItem, ITMustAct
+from connectors.records import Transparency
 from tests.connectors.caldav.bench import CalDavBench, CalDavServer
 from tests.contract.calendar_contract import CalendarContract, draft, versions, vevent
 from tests.servers.cyrus import CyrusServer
@@ -90,6 +91,32 @@ def test_a_person_is_found_by_their_address_alone(name: str, request: pytest.Fix
         account = bench.other_account(url=bench.proxy.url + {"sogo": "SOGo/dav/", "davical": "caldav.php/"}[name])
         assert account.homes_of("agent1@dept.example") == (bench.server.home("agent1"),)
         assert account.homes_of("gent1@dept.example") == ()
+
+
+def test_a_service_account_reaches_a_calendar_of_cyrus_under_its_own_home(cyrus: CyrusServer) -> None:
+    """The agent's own path leads it elsewhere (301), whatever its rights; its home does not list what is shared."""
+    service = "agent2"
+    with CalDavBench(cyrus, **CYRUS) as bench:
+        cyrus.share(bench.calendar, service)
+        shared = f"{cyrus.home(service)}alice.{bench.calendar.split('/')[-2]}/"
+        login = {"username": service, "password": cyrus.users[service]}
+        account = bench.other_account(home=shared, **login)
+        assert [(info.calendar, info.writable) for info in account.discover()] == [(shared, True)]
+        item = account.create(shared, draft(transparency=Transparency.TRANSPARENT))
+        (seen,) = bench.account.changes(bench.calendar, None, {}).items
+        # Whether an event takes up time is everybody's own affair in a shared calendar.
+        assert b"TRANSP:TRANSPARENT" in item.body
+        assert b"TRANSP" not in seen.body
+        assert seen.body == item.body.replace(b"TRANSP:TRANSPARENT\r\n", b"")
+        first = account.changes(shared, None, {})
+        assert [mark.mark for mark in account.look()] == [first.mark]
+        account.delete(shared, item)
+        assert account.changes(shared, first.cursor, versions(first)).removed == {item.href}
+        with pytest.raises(ITMustAct):
+            bench.other_account(**login).look()
+        own_home = bench.other_account(home=cyrus.home(service), **login)
+        assert shared not in {info.calendar for info in own_home.discover()}
+        assert own_home.homes_of("alice@dept.example") == ()
 
 
 def test_calendars_that_are_gone_or_of_somebody_else_are_no_empty_ones(bench: CalDavBench) -> None:
