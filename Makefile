@@ -52,7 +52,7 @@ test-matrix: $(STAMP) ## long: the contract and the scenarios with every server,
 campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
 	$(BIN)/python -m tests.campaigns.departement $(ARGS)
 
-fuzz: $(STAMP) ## ten minutes of calendar files changed at random; ARGS="--seconds 60 --seed 7"
+fuzz: $(STAMP) ## ten minutes of calendar files changed at random; ARGS="--seconds 60"
 	$(BIN)/python -m tests.mappings.fuzz $(ARGS)
 
 lock: $(STAMP) ## resolve the dependencies again (uv comes from the package index, into its own environment)
