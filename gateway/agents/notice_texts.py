@@ -26,9 +26,18 @@ SEEN_BLOCKS = _(
     "- Dans RDV-Solidarités : des indisponibilités intitulées « {tag} » aux heures où votre agenda est occupé, sans"
     " autre détail. Aucun RDV ne vous y est proposé."
 )
+SEEN_BLOCKS_LABELLED = _(
+    "- Dans RDV-Solidarités : des indisponibilités intitulées « {tag} » aux heures où votre agenda est occupé, avec de"
+    " plus, pour certaines catégories d'évènements, l'une de ces mentions : {labels}. Aucun RDV ne vous y est proposé."
+)
+SEEN_NO_BLOCKS = _("- Dans RDV-Solidarités : rien de votre agenda.")
+SEEN_NO_RDVS = _("- Dans votre agenda : vos RDV n'y sont pas écrits.")
 SEEN_NEUTRAL = _("- Dans votre agenda : vos RDV, sous le titre « {title} », sans nom d'usager ni motif.")
 SEEN_MOTIF = _("- Dans votre agenda : vos RDV, avec leur motif.")
-SEEN_MOTIF_WITH = _("- Dans votre agenda : vos RDV, avec leur motif et {fields}.")
+SEEN_MOTIF_SOME = _("- Dans votre agenda : vos RDV, avec leur motif ou, selon le motif, sous le titre « {title} ».")
+OR_TITLE = _(" » ou « ")
+SEEN_FIELDS = _("  Y figurent aussi : {fields}.")
+SEEN_FIELDS_SOME = _("  Selon le motif, peuvent y figurer : {fields}.")
 SEEN_ABSENCES = _(
     "- Dans votre agenda : les indisponibilités que vous saisissez dans RDV-Solidarités, avec leur titre."
 )
@@ -43,17 +52,30 @@ CLASSES = {
         " partagez voient seulement que vous êtes occupé·e."
     ),
 }
+CLASS_DIFFERS = _(
+    "  Selon le motif, ces RDV sont marqués « privé » ou non : les personnes avec qui vous partagez votre agenda voient"
+    " ceux qui ne le sont pas comme vos autres évènements."
+)
 FIELDS = {
-    "name": _("le nom des usagers"),
-    "home_address": _("l'adresse des visites à domicile"),
-    "context": _("le contexte saisi par vous"),
-    "place": _("le lieu"),
+    "first_name": _("le prénom des usagers"),
+    "last_name": _("le nom des usagers"),
+    "phone_number": _("le téléphone des usagers"),
+    "email": _("le courriel des usagers"),
+    "address": _("l'adresse des usagers, dont celle d'une visite à domicile"),
+    "birth_date": _("la date de naissance des usagers"),
+    "show_context": _("le contexte saisi dans le RDV"),
+    "show_place": _("le lieu"),
+    "show_phone": _("le téléphone de l'accueil"),
 }
 AND = _(" et ")
 
 UNTOUCHED = _("CE QUI NE CHANGE PAS")
 UNTOUCHED_EVENTS = _("- Vos propres évènements ne sont jamais modifiés, déplacés ni supprimés.")
 UNTOUCHED_QUIET = _("- Aucun courriel, aucune invitation, aucun rappel n'est envoyé à vous ni à personne d'autre.")
+UNTOUCHED_QUIET_BUT = _(
+    "- Aucun courriel, aucune invitation n'est envoyé à vous ni à personne d'autre. Un nouveau RDV peut porter un"
+    " rappel dans votre agenda ({minutes} minutes avant) : vous pouvez le changer ou le supprimer."
+)
 UNTOUCHED_TITLES = _("- Un RDV se modifie dans RDV-Solidarités : déplacé dans l'agenda, il y est remis à sa place.")
 
 FREE = _("POUR LIBÉRER UN CRÉNEAU")

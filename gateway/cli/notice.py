@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from gateway.agents.notice import Notice, notice
+from gateway.agents.notice import Notice, NoticeSubject, notice
 from gateway.cli.agents_file import write_new
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import messages, print_json, progress
 from gateway.cli.session import remote
 from gateway.composition import Application
+from gateway.rules.book import RuleSubject
+from gateway.sync.values import MatchedAgent
 
 
 def run(config: Path, agents: tuple[int, ...], wave: int | None, directory: Path | None, *, as_json: bool) -> Exit:
@@ -37,25 +39,35 @@ def run(config: Path, agents: tuple[int, ...], wave: int | None, directory: Path
 
 def _notices(application: Application, agents: tuple[int, ...], wave: int | None) -> list[Notice]:
     store = application.store
-    calendars: dict[int, tuple[str, ...]] = {}
+    subjects: dict[int, NoticeSubject] = {}
     waves: dict[int, int | None] = {}
     for linked in store.agents():
-        calendars[linked.agent_id] = tuple(ref.calendar for ref in linked.sources)
+        sources = tuple(map(str, linked.sources))
+        subjects[linked.agent_id] = NoticeSubject(linked.subject, sources, str(linked.target))
         waves[linked.agent_id] = linked.wave
     for matched in store.matched_agents():
-        calendars[matched.agent_id] = matched.sources or ((matched.target,) if matched.target else ())
+        subjects[matched.agent_id] = _matched(matched)
         waves[matched.agent_id] = matched.wave
     wanted = sorted({*agents, *(number for number, each in waves.items() if wave is not None and each == wave)})
     shown = {agent.id: agent for agent in application.rdv_solidarites.agents()}
-    _require(wanted, shown, calendars)
-    return [notice(shown[number], calendars[number], application.settings) for number in wanted]
+    _require(wanted, shown, subjects)
+    return [notice(shown[number], subjects[number], application.settings) for number in wanted]
 
 
-def _require(wanted: list[int], shown: Mapping[int, object], calendars: Mapping[int, object]) -> None:
+def _matched(matched: MatchedAgent) -> NoticeSubject:
+    sources = matched.sources or ((matched.target,) if matched.target else ())
+    return NoticeSubject(
+        RuleSubject(matched.agent_id, matched.organisation_id, matched.service_id),
+        tuple(f"{matched.account}:{each}" for each in sources),
+        f"{matched.account}:{matched.target}" if matched.target else "",
+    )
+
+
+def _require(wanted: list[int], shown: Mapping[int, object], subjects: Mapping[int, object]) -> None:
     if not wanted:
         raise UserError("Nobody is in that wave.", remedy="See `rdv-gateway agents export`.")
     for number in wanted:
-        if number not in calendars:
+        if number not in subjects:
             raise UserError(f"Agent {number} is neither matched nor enrolled.", remedy="See `rdv-gateway agents`.")
         if number not in shown:
             raise UserError(f"RDV-Solidarités does not show agent {number}.", remedy="Name the others alone.")

@@ -110,6 +110,24 @@ class RuleBook:
             chosen["motifs"] = chosen.get("motifs", frozenset()) | {rdv.motif_id}
         return replace(CopyRules(), **chosen)
 
+    def possible_copies(self, subject: RuleSubject, calendar: str) -> dict[str, frozenset[Any]]:
+        """For each choice of `CopyRules`, by name: every value that it may have in an agent's calendar, whatever RDV
+        comes. Beside them `names_motif`: whether the motif is named, {True, False} when it depends on the RDV."""
+        possible = {each.name: frozenset({getattr(CopyRules(), each.name)}) for each in fields(CopyRules)}
+        allows_itself: frozenset[Any] = frozenset()
+        for section in sorted(self.sections, key=lambda each: each.scope):
+            of_rdvs = section.scope in (Scope.ORGANISATION, Scope.SERVICE, Scope.MOTIF)
+            if not of_rdvs and section.selector not in ("", subject.agent_id, calendar):
+                continue
+            for name, value in section.copies.items():
+                possible[name] = (possible[name] if of_rdvs else frozenset()) | {value}
+            if section.scope is Scope.MOTIF and section.copies.get("label") is LabelLevel.MOTIF:
+                allows_itself = frozenset({section.selector})
+        motifs = possible["motifs"] | {allows_itself}
+        named = LabelLevel.MOTIF in possible["label"] and any(each is None or each for each in motifs)
+        always = possible["label"] == {LabelLevel.MOTIF} and possible["motifs"] == {None}
+        return possible | {"names_motif": frozenset({always, named})}
+
     def explain_agent(self, subject: RuleSubject) -> tuple[Choice, ...]:
         """Every choice of `for_agent`, with who made it."""
         return _explained(AgentRules(), self._of_agent(subject), "agent")
