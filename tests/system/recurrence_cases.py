@@ -130,7 +130,7 @@ Parts = dict[str, st.SearchStrategy[str]]
 _MONTHS: Parts = {"BYMONTH": _numbers(1, 12)}
 _INTERVAL: Parts = {"INTERVAL": st.integers(1, 5).map(str)}
 _WEEK: Parts = _INTERVAL | {"BYDAY": _days, "WKST": st.sampled_from(WEEKDAYS)}
-_POSITION: Parts = {"BYSETPOS": _numbers(-4, 4, 2)}
+_POSITION: Parts = {"BYSETPOS": _numbers(-3, 4, 2)}
 _TIME: Parts = {"BYHOUR": st.integers(0, 23).map(str), "BYMINUTE": st.sampled_from(["0", "30"])}
 _TIMES: Parts = {
     "BYHOUR": st.lists(st.integers(0, 23), min_size=1, max_size=2, unique=True).map(_listed),
@@ -157,6 +157,7 @@ COMBINATIONS: list[tuple[str, Parts, Parts]] = [  # FREQ, parts that are there, 
 ]
 """What RFC 5545 section 3.3.10 allows together, as far as ical.js 2.2.1 follows it. It does not where
   - BYSETPOS is beside FREQ=DAILY or WEEKLY, or several times a day: it is let fall, or counts days in place of times;
+  - BYSETPOS=-4 is the first of four: it is missed on the 1st of a month;
   - a yearly BYSETPOS chooses among several months: it chooses within each, not within the year;
   - a yearly or monthly rule has several times a day: they are let fall, or taken on the 1st of the month;
   - a yearly BYDAY counts weeks of the year (44TH), or stands beside BYWEEKNO: every week is taken;

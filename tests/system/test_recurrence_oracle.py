@@ -110,6 +110,7 @@ def exceptions(draw: st.DrawFn, kind: Kind, dates: list[datetime]) -> tuple[list
     later = dates[0].date() + timedelta(days=1)
     added = draw(st.lists(walls(kind, later, later + timedelta(days=700)), max_size=2, unique=True))
     lines = [kind.line("EXDATE", *excluded)] if excluded else []
+    added = [each for each in added if each not in excluded]  # EXDATE takes it away; ical.js, one of the two only
     lines += [kind.line("RDATE", *added)] if added else []
     overrides = []
     for each in changed:
