@@ -98,6 +98,11 @@ class CalendarServer:
         self.catch_up()
         self._store(calendar, href, Item(meeting.text(), "", 0, meeting))
 
+    def put_foreign(self, calendar: str, href: str, body: bytes) -> None:
+        """Another program writes a file of its own."""
+        self.catch_up()
+        self._store(calendar, href, Item(body, "", 0))
+
     def edit(self, calendar: str, href: str, body: bytes) -> None:
         """A person edits an event of ours."""
         self.catch_up()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from gateway.sync.values import RunReport
-from tests.simulation import oracle, people
+from tests.simulation import oracle, people, second_sync
 from tests.simulation.calendar_model import ModelAccount
 from tests.simulation.rdv_model import PARIS, Rights
 from tests.simulation.weather import BrokenPromise
@@ -253,7 +253,8 @@ def _end(world: World) -> None:
     # The next morning: put-backs count by the day, and no midnight may move the horizon between the last runs.
     tomorrow = world.clock.now() + timedelta(days=1)
     world.clock.instant = tomorrow.replace(hour=6, minute=0, second=0, microsecond=0)
-    world.log.append("-- the end: calm weather, all rights, the next morning")
+    second_sync.switched_off(world)
+    world.log.append("-- the end: calm weather, all rights, no other sync, the next morning")
     for number in range(LAST_RUNS):
         _run(world, f"last run {number + 1}")
         waiting = world.approve()

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from connectors.icalendar_text import parse_event
 from connectors.records import EventStatus, Rdv, Transparency
 from gateway.sync.values import ConflictKind
 from mappings.identity import NAMESPACE, label_of
+from tests.simulation import second_sync
 from tests.simulation.calendar_model import Item
 from tests.simulation.intervals import Interval, minus, overlap, text, union, within
 from tests.simulation.meetings import PRIVATE_WORD
 from tests.simulation.people import TYPED_WORD
-from tests.simulation.rdv_model import PARIS, StoredAbsence
+from tests.simulation.rdv_model import StoredAbsence
 from tests.simulation.weather import BrokenPromise
-from tests.simulation.world import REUNION, Person, World, absence_image, event_interval
+from tests.simulation.world import Person, World, absence_image, event_interval, rdv_span, unlabelled
 
 
 def check(world: World) -> None:
@@ -27,6 +27,8 @@ def check(world: World) -> None:
         _labels(world, person)
         _copies(world, person)
         _mirrors(world, person)
+        freed = [*_freed(world, person, certain=True), *_freed(world, person, certain=False)]
+        second_sync.check(world, person, freed)
     _untouched(world)
     _private(world)
     _journal(world)
@@ -86,7 +88,7 @@ def _labels(world: World, person: Person) -> None:
 def _freed(world: World, person: Person, *, certain: bool) -> list[Interval]:
     """Freed time, but where another occurrence keeps the agent busy."""
     memory = world.memories[person.agent_id]
-    current = world.busy(person)
+    current = unlabelled(world.busy(person))
     found: list[Interval] = []
     for each in memory.freed:
         if each.certain is not certain or each.occurrence not in current:
@@ -126,7 +128,7 @@ def _copies(world: World, person: Person) -> None:
     for rdv in world.server.rdvs.values():
         href = world.copy_href(rdv.id, person)
         found = items.get(href)
-        _, ends = _span(rdv)
+        _, ends = rdv_span(rdv)
         if ends <= now:
             continue
         wanted = person.agent_id in rdv.agent_ids and not (rdv.cancelled and world.rules.cancelled == "remove")
@@ -152,20 +154,14 @@ def _named_orphans(world: World) -> set[str]:
     }
 
 
-def _span(rdv: Rdv) -> tuple[datetime, datetime]:
-    zone = ZoneInfo(rdv.time_zone) if rdv.time_zone else REUNION if rdv.organisation_id == 2 else PARIS
-    start, end = (each.replace(tzinfo=zone).astimezone(UTC) for each in (rdv.starts_at, rdv.ends_at))
-    return start, end
-
-
 def _copy_is_right(rdv: Rdv, item: Item, person: Person) -> None:
     event = parse_event(item.body, system="model")
     name = f"the copy of rdv {rdv.id} for agent {person.agent_id}"
     if event is None or len(event.components) != 1:
         raise BrokenPromise("correct", f"{name} is no single event")
     it = event.components[0]
-    if (it.start, it.end) != _span(rdv):
-        raise BrokenPromise("correct", f"{name} is at {it.start} - {it.end}, and the rdv at {_span(rdv)}")
+    if (it.start, it.end) != rdv_span(rdv):
+        raise BrokenPromise("correct", f"{name} is at {it.start} - {it.end}, and the rdv at {rdv_span(rdv)}")
     states = (it.status is EventStatus.CANCELLED, it.transparency is Transparency.TRANSPARENT)
     if states != (rdv.cancelled, rdv.cancelled):
         raise BrokenPromise("correct", f"{name} is {it.status}, and the rdv {rdv.status}")
@@ -178,7 +174,7 @@ def _nothing_left_over(world: World, person: Person) -> None:
     known = {world.copy_href(rdv_id, person) for rdv_id in world.server.rdvs}
     known |= {world.mirror_href(absence, person) for absence in world.server.absences.values()}
     # A past copy stays for good, also where a person puts it afterwards.
-    over = [id_ for id_, rdv in world.server.deleted_rdvs.items() if _span(rdv)[1] <= world.clock.now()]
+    over = [id_ for id_, rdv in world.server.deleted_rdvs.items() if rdv_span(rdv)[1] <= world.clock.now()]
     known |= {world.copy_href(rdv_id, person) for rdv_id in over}
     named = _named_orphans(world)
     for href, item in world.calendar.calendars[person.target].items():

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from connectors.icalendar_text import parse_event
 from connectors.records import Rdv
 from mappings.identity import NAMESPACE
+from tests.simulation import second_sync
 from tests.simulation.calendar_model import Item
 from tests.simulation.meetings import (
     PRIVATE_WORD,
@@ -451,6 +452,8 @@ STEPS: tuple[tuple[_Step, int], ...] = (
     (type_absence, 4),
     (edit_absence, 4),
     (edit_block, 5),
+    (second_sync.appears, 5),
+    (second_sync.vanishes, 2),
 )
 
 WHILE_A_RUN_GOES_ON: tuple[_Step, ...] = (make_event, move_event, edit_ours, edit_ours, edit_block, edit_absence)

@@ -12,6 +12,7 @@ from unittest.mock import patch
 from connectors.ports import CalendarAccount
 from connectors.records import Absence, CalendarItem
 from gateway.store.store import Store
+from gateway.sync import guard, planning
 from gateway.sync.agent_run import AgentRunner
 from gateway.sync.apply import Applier
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
@@ -21,7 +22,7 @@ from mappings.absence_event import absence_span, absence_times
 from mappings.identity import Kinship, Recognised, recognise
 from tests.simulation.world import World
 
-SAFEGUARDS = ("intent", "precondition", "agreed", "marker")
+SAFEGUARDS = ("intent", "precondition", "agreed", "marker", "other_sync", "conflicts")
 
 
 @contextmanager
@@ -41,6 +42,12 @@ def without(safeguard: str | None) -> Iterator[dict[str, Any]]:
                 yield {}
         case "marker":
             with patch.object(recognition, "recognise", _recognise_any_marker):
+                yield {}
+        case "other_sync":  # copies are written beside those of RDV-Solidarités' own sync
+            with patch.object(guard, "_adds_to_doubles", lambda _operation: False):
+                yield {}
+        case "conflicts":  # RDVs over busy time are not looked for
+            with patch.object(planning, "rdvs_over_busy", lambda *_arguments: ()):
                 yield {}
         case _:
             yield {}

@@ -7,11 +7,11 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -19,7 +19,7 @@ from typing import Any, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 from connectors.icalendar_text import parse_event
-from connectors.records import AbsenceDraft
+from connectors.records import AbsenceDraft, Rdv
 from gateway.keys import Keyring, create_key_file, load_keys
 from gateway.store.database import open_database, upgrade
 from gateway.store.store import Store
@@ -78,6 +78,15 @@ class Person:
             AgentState.FIRST_RUN,
             organisation_id=self.organisation_id,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class NativeFile:
+    """A file of RDV-Solidarités' own sync. `ends`: instant. `ahead`: it shows an RDV that takes place."""
+
+    body: bytes
+    ends: datetime
+    ahead: bool
 
 
 @dataclass(slots=True)
@@ -180,6 +189,8 @@ class World:
             many_count=self.chance.choice([2, 5, 5]),
             offices=((1, drawn_office(self.taste)), (2, drawn_office(self.taste))),
         )
+        self.natives: dict[tuple[str, str], NativeFile] = {}  # by calendar and href
+        self.doubled: frozenset[str] = frozenset()  # calendars that hold some of them ahead, when the run began
         self.runs = 0
         self.intruded = False  # somebody acted during the run
         self.source = ModelRdvSolidarites(self.server, self.weather, Random(seed + 2))
@@ -196,6 +207,7 @@ class World:
             default_zone=PARIS,
             organisation_zones={2: REUNION},
             backfill_from=date(2025, 1, 1),
+            instance_host="rdv.example.test",
         )
         self.engine = Engine(
             store=self.store,
@@ -230,6 +242,9 @@ class World:
         self.counts["runs"] += 1
         self.server.catch_up()
         self.calendar.catch_up()
+        now = self.clock.now()
+        ahead = [calendar for (calendar, _), file in self.natives.items() if file.ahead and file.ends > now]
+        self.doubled = frozenset(ahead)
         before = {person.agent_id: self.snapshot(person) for person in self.people}
         mirrors = self._edited_on_one_side()
         report = None
@@ -481,7 +496,7 @@ class World:
         return Snapshot(
             pool={each.id: each.interval for each in pool},
             plain=frozenset(each.id for each in pool if each.kept and not each.edits),
-            busy=self.busy(person),
+            busy=unlabelled(self.busy(person)),
         )
 
     # --- judging writes at once ------------------------------------------------------------------------------
@@ -503,6 +518,8 @@ class World:
         if before is None and b"VALARM" in body:
             raise BrokenPromise("nobody disturbed", "a new event of ours rings")
         kind, number, person = self._origin(uid)
+        if kind == "rdv" and action != "delete" and calendar in self.doubled and not self.calendar.catching_up:
+            raise BrokenPromise("no doubles", f"rdv {number} is written beside what RDV-Solidarités' own sync wrote")
         if action == "delete" and not self.calendar.catching_up:
             self._judge_removal(kind, number, person)
         self.owed.writes.append(("calendar", action, f"{kind} {number}"))
@@ -590,6 +607,18 @@ def event_interval(body: bytes, zone: ZoneInfo) -> Interval:
         return first, last
     midnight = datetime.min.time()
     return datetime.combine(start, midnight), datetime.combine(end, midnight) - timedelta(minutes=1)
+
+
+def unlabelled(occurrences: Iterable[Occurrence]) -> frozenset[Occurrence]:
+    """What was freed by hand stays so under another label: rules give labels, and no event changed."""
+    return frozenset(each._replace(label="") for each in occurrences)
+
+
+def rdv_span(rdv: Rdv) -> tuple[datetime, datetime]:
+    """When an RDV takes place: instants."""
+    zone = ZoneInfo(rdv.time_zone) if rdv.time_zone else REUNION if rdv.organisation_id == 2 else PARIS
+    start, end = (each.replace(tzinfo=zone).astimezone(UTC) for each in (rdv.starts_at, rdv.ends_at))
+    return start, end
 
 
 def _moved_away(absence: StoredAbsence) -> bool:
