@@ -107,4 +107,6 @@ def within_api_bounds(block: Block, today: date) -> Block | None:
     """The part of a block that RDV-Solidarités takes (`api_bounds`). None when nothing is left."""
     first, last = api_bounds(today)
     start, end = max(block.start, first), min(block.end, last)
+    if (start, end) == (block.start, block.end):
+        return block
     return replace(block, start=start, end=end) if start < end else None

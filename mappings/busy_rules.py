@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from operator import is_
 
 from connectors.records import EventComponent
 from mappings.times import Availability, ComponentTimes, EventTimes
@@ -93,16 +94,17 @@ class Verdict:
 
 def decide(times: EventTimes, rules: BusyRules) -> EventTimes:
     """The event's times with the rules' verdict in each component: BUSY or FREE, and the label of its blocks."""
-    return EventTimes(tuple(_decided(component, rules) for component in times.components))
+    components = tuple(_decided(component, rules) for component in times.components)
+    return times if all(map(is_, components, times.components)) else EventTimes(components)
 
 
 def _decided(component: ComponentTimes, rules: BusyRules) -> ComponentTimes:
     busy = verdict(component, rules).busy
-    return replace(
-        component,
-        availability=Availability.BUSY if busy else Availability.FREE,
-        label=_label(component, rules) if busy else "",
-    )
+    availability = Availability.BUSY if busy else Availability.FREE
+    label = _label(component, rules) if busy else ""
+    if (component.availability, component.label) == (availability, label):
+        return component
+    return replace(component, availability=availability, label=label)
 
 
 def verdict(component: ComponentTimes, rules: BusyRules) -> Verdict:

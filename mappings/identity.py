@@ -7,7 +7,6 @@ and it blocks. Absences have no field for a marker, so theirs is a constant tag 
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import unicodedata
@@ -55,7 +54,7 @@ class Identity:
         return NAMESPACE + self._digest("uid", self.instance, kind, origin_id, agent_id)[:32]
 
     def _digest(self, *parts: str | int) -> str:
-        return hmac.new(self.key, json.dumps(parts).encode(), hashlib.sha256).hexdigest()
+        return hmac.digest(self.key, json.dumps(parts).encode(), "sha256").hex()
 
 
 class Kinship(StrEnum):

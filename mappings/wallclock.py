@@ -49,10 +49,11 @@ def outer_wall_interval(start: datetime, end: datetime, zone: ZoneInfo) -> tuple
 
 def _repeated(instant: datetime, zone: ZoneInfo) -> tuple[datetime, datetime] | None:
     """The wall-clock interval that is shown twice and in which `instant` lies, if it does."""
-    wall = to_wall(instant, zone)
-    earlier, later = to_instant(wall, zone), to_instant(wall, zone, start=False)
-    if earlier == later:
+    local = instant.astimezone(zone)
+    if local.replace(fold=0).utcoffset() == local.replace(fold=1).utcoffset():
         return None
+    wall = local.replace(tzinfo=None, fold=0)
+    earlier, later = to_instant(wall, zone), to_instant(wall, zone, start=False)
     before, after = (each.astimezone(zone).utcoffset() or timedelta() for each in (earlier, later))
     while later - earlier > _SECOND:  # the change of offset lies between the two: close in on it
         middle = earlier + ((later - earlier) // 2 // _SECOND) * _SECOND

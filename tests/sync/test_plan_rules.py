@@ -266,12 +266,19 @@ def test_a_title_that_a_person_typed_stays() -> None:
     assert make_plan(view(events=[TRAINING], blocks=[ours], absences=[seen]), context(blocks=LABELS)).operations == ()
 
 
-@pytest.mark.parametrize(("title", "label"), [(TAG, ""), ("Formation · agenda", "Formation")])
-def test_a_block_of_ours_that_is_found_again_keeps_the_label_it_bears(title: str, label: str) -> None:
-    (pair,) = make_plan(
-        view(events=[TRAINING], absences=[absence(9, "2 10:00", "2 11:00", title=title)]), context(blocks=LABELS)
-    ).operations
-    assert (pair.action, pair.rule, pair.label) == (Action.PAIR, "own_block_found_again", label)
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Formation · agenda", [("own_block_found_again", "Formation")]),
+        (TAG, [("own_block_found_again", ""), ("label_changed", "Formation")]),
+    ],
+)
+def test_a_block_of_ours_that_is_found_again_is_known_by_the_label_it_bears(
+    title: str, expected: list[tuple[str, str]]
+) -> None:
+    situation = view(events=[TRAINING], absences=[absence(9, "2 10:00", "2 11:00", title=title)])
+    plan = make_plan(situation, context(blocks=LABELS))
+    assert [(each.rule, each.label) for each in plan.operations] == expected
 
 
 def test_an_approval_is_of_the_label_too_and_a_removal_has_none() -> None:

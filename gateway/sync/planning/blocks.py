@@ -203,10 +203,17 @@ def _pair_operation(view: AgentView, block: Block, seen: SeenAbsence) -> Operati
 
 
 def _as_pool(view: AgentView, block: Block, seen: SeenAbsence) -> PoolBlock:
-    tagged = is_tagged(seen.absence.title)
-    origin = BlockOrigin.ADOPTED if tagged else BlockOrigin.FOUND
+    title = seen.absence.title
+    tagged = is_tagged(title)
     return PoolBlock(
-        seen.absence.id, view.agent.agent_id, block.start, block.end, block.provenance, origin, approved=tagged
+        seen.absence.id,
+        view.agent.agent_id,
+        block.start,
+        block.end,
+        block.provenance,
+        BlockOrigin.ADOPTED if tagged else BlockOrigin.FOUND,
+        approved=tagged,
+        label=label_of(title) if tagged else "",
     )
 
 
@@ -244,7 +251,7 @@ def _difference(
         for b in matches.missing
     ]
     operations += [_delete(view, have, whole, kept=matches.kept, covers=covers) for have in matches.surplus]
-    operations += _labels(view, [pair for pair in matches.kept if pair[1] not in paired])
+    operations += _labels(view, matches.kept)
     moves = tuple(
         Change(
             ChangeKind.PROVENANCE_MOVED,

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.values import AgentView, CalendarRef, Presence, SeenEvent
-from mappings.identity import Kinship, recognise
+from mappings.identity import NAMESPACE, Kinship, recognise
 from mappings.native import NativeSource, is_named_for
 from mappings.rdv_event import rdv_zone
 from mappings.times import Availability
@@ -41,16 +41,18 @@ def sort_events(view: AgentView, context: PlanContext) -> SortedEvents:
     agent = view.agent
     sources = frozenset(agent.sources)
     known_places = {(copy.ref, copy.href) for copy in view.copies} | {(m.ref, m.href) for m in view.mirrors}
-    candidates = _candidates(view, context)
+    events = sorted(view.events, key=lambda e: (e.ref, e.href))
+    unplaced = [event for event in events if (event.ref, event.href) not in known_places]
+    # Mostly everything of ours lies where we know it: then no digest is to be computed.
+    is_asked = any(event.uid.startswith(NAMESPACE) for event in unplaced)
+    candidates = _candidates(view, context) if is_asked else {}
     known_rdvs = _known_rdvs(view, context)
     copies: dict[int, SeenEvent] = {}
     mirrors: dict[int, SeenEvent] = {}
     busy: list[SeenEvent] = []
     native: list[NativeEvent] = []
     orphans: list[SeenEvent] = []
-    for event in sorted(view.events, key=lambda e: (e.ref, e.href)):
-        if (event.ref, event.href) in known_places:
-            continue
+    for event in unplaced:
         found = _native(event, known_rdvs)
         if found is not None:
             native.append(found)
