@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from connectors.records import UsagerField
+from connectors.records import RdvSelection, UsagerField
 from gateway.rules.book import RuleSubject
 from gateway.rules.values import AgentRules
 from gateway.settings import Settings, load
@@ -54,7 +54,7 @@ def test_the_smallest_file_has_defaults_for_the_rest(tmp_path):
     assert settings.gateway.keys == tmp_path / "rdv-gateway.keys"
     book = settings.rules.to_book()
     assert (book.for_agent(ANYBODY), book.for_calendar(ANYBODY, "zimbra:/a/")) == (AgentRules(), BusyRules())
-    assert book.usager_fields == frozenset()
+    assert book.selection == RdvSelection()
     assert settings.rdv_solidarites.time_zone == ZoneInfo("Europe/Paris")
 
 
