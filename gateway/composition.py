@@ -38,7 +38,7 @@ from connectors.rdv_solidarites import (
     ask_consent,
     code_in,
 )
-from connectors.records import Agent
+from connectors.records import Agent, RdvSelection
 from gateway.agents.accounts import (
     AccountBook,
     Aliases,
@@ -172,8 +172,13 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys)
 
 
-def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock) -> RdvSolidaritesAccount:
-    """The client of the configured instance. Its token is kept in `store`, or, with None, by this process only."""
+def rdv_solidarites_client(
+    settings: Settings, store: Store | None, clock: Clock, *, selection: RdvSelection | None = None
+) -> RdvSolidaritesAccount:
+    """The client of the configured instance. Its token is kept in `store`, or, with None, by this process only.
+
+    `selection`: what of usagers passes its door; None: what the configured rules show.
+    """
     section = settings.rdv_solidarites
     tokens: TokenStore = MemoryTokenStore() if store is None else stored_token(settings, store, clock)
     authentication: Authentication
@@ -185,16 +190,18 @@ def rdv_solidarites_client(settings: Settings, store: Store | None, clock: Clock
     else:
         password = section.password.read().get_secret_value()
         authentication = DeviseTokens(section.login or "", password, tokens, clock)
-    return _client(settings, authentication, clock)
+    return _client(settings, authentication, clock, selection)
 
 
-def _client(settings: Settings, authentication: Authentication, clock: Clock) -> RdvSolidaritesAccount:
+def _client(
+    settings: Settings, authentication: Authentication, clock: Clock, selection: RdvSelection | None = None
+) -> RdvSolidaritesAccount:
     section = settings.rdv_solidarites
     return RdvSolidaritesClient(
         section.url,
         authentication,
         clock=clock,
-        selection=settings.rules.to_book().selection,
+        selection=settings.rules.to_book().selection if selection is None else selection,
         network=network_of(settings, section),
         requests_per_second=section.requests_per_second,
     )

@@ -62,7 +62,8 @@ class Proposing:
         self, now: Known, *, homes: Mapping[int, Collection[int]] | None = None, wave_size: int | None = None
     ) -> Proposal:
         """Everybody whom RDV-Solidarités shows and who is not known here yet. `homes`: their organisations,
-        None: not to be proposed. `wave_size`: how many a wave, if any; waves are numbered after those that there are."""
+        None: not to be proposed. `wave_size`: how many a wave, if any; waves are numbered after those that are there.
+        """
         for section in self._sections:
             if not section.serves_many:
                 self._own[section.name] = attempt(lambda name: discovered(self._accounts, name), [section.name], 1)[0]

@@ -15,6 +15,7 @@ from connectors.errors import Addressee, ConnectorError
 from connectors.records import CalendarInfo, ServerTrait
 from gateway.agents.accounts import split_name
 from gateway.agents.enrolling import Refused, attempt, discovered
+from gateway.agents.homes import homeless
 from gateway.cli.check_network import Fact, network_facts
 from gateway.cli.conflicts import doubled_agents, doubled_text
 from gateway.cli.describe import problem_lines
@@ -38,7 +39,7 @@ from gateway.settings import AccountSection, Settings, load
 from gateway.settings_problems import SettingsError
 from gateway.store.store import Store
 from gateway.sync.observe_rdv_solidarites import EVERYWHERE
-from gateway.sync.values import AgentState, CalendarRef, Problem
+from gateway.sync.values import AgentState, CalendarRef, LinkedAgent, Problem
 
 _COLUMNS = ("Checked", "", "Found")
 _OF_THIS_MACHINE = frozenset({"configuration", "keys", "database", "network"})
@@ -147,12 +148,27 @@ def _rdv_solidarites(settings: Settings, store: Store | None) -> Iterator[Findin
     yield Finding(f"{what}: rights", shown, rights=rights)
     for problem in rights_problems(rights, store.agents(_ACTIVE) if store else (), known):
         yield Finding(what, problem.reason, problem)
+    yield from _homeless(settings, rights, store.agents(_ACTIVE) if store else ())
     if not listing.complete:
         reason = "the list of absences changed while it was read, or holds a record that cannot be read"
         yield _missing(what, reason, "Nothing, unless it is said again and again.")
     for zone_of in sorted(settings.rdv_solidarites.organisation_zones.keys() - {one.id for one in organisations}):
         reason = f"organisation {zone_of} of [rdv_solidarites.organisation_zones] is not visible"
         yield _missing(what, reason, "Correct its id, or give the technical account a role there.")
+
+
+def _homeless(settings: Settings, rights: Rights, agents: Sequence[LinkedAgent]) -> Iterator[Finding]:
+    """Rules by organisation that do not hold for somebody who works there, since no home is named."""
+    homes: dict[int, set[int]] = {}
+    for each in rights.organisations:
+        for agent_id in each.agents:
+            homes.setdefault(agent_id, set()).add(each.organisation.id)
+    found = [str(agent.agent_id) for agent, _ in homeless(agents, homes, settings.rules.to_book())]
+    if found:
+        named = ", ".join(found[:_NAMED]) + (" …" if len(found) > _NAMED else "")
+        reason = f"{len(found)} agents have no home organisation, though rules differ by organisation: {named}"
+        remedy = "Name it in the mapping file; `rdv-gateway agents propose` fills it in for who works in one only."
+        yield _missing("rules", reason, remedy, system="configuration")
 
 
 def _access(settings: Settings, store: Store | None, now: datetime) -> Iterator[Finding]:

@@ -14,6 +14,9 @@ from typing import Annotated, Literal
 import typer
 
 from gateway.cli.exits import Exit
+from gateway.cli.options import DEFAULT_CONFIG as _CONFIG
+from gateway.cli.options import AgentIds, Agents, Config, Everybody, Json, Output, Wave
+from gateway.cli.rules_commands import rules_app, seen_by
 
 app = typer.Typer(
     name="rdv-gateway",
@@ -29,20 +32,11 @@ access_app = typer.Typer(help="Look after the access to RDV-Solidarités.", no_a
 app.add_typer(access_app, name="rdvs")
 agents_app = typer.Typer(help="Who the agents are, and which calendars are theirs.", invoke_without_command=True)
 app.add_typer(agents_app, name="agents")
+app.add_typer(rules_app, name="rules")
+app.command(name="seen-by")(seen_by)
 
-Config = Annotated[Path, typer.Option("--config", envvar="RDV_GATEWAY_CONFIG", help="The configuration file.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout and nothing else there.")]
-Agents = Annotated[list[int] | None, typer.Option("--agent", metavar="ID", help="Only this agent; may be repeated.")]
-AgentIds = Annotated[list[int] | None, typer.Argument(metavar="AGENT", help="Agents' ids.")]
-Everybody = Annotated[bool, typer.Option("--all", help="Everybody, in place of ids.")]
-Wave = Annotated[int | None, typer.Option("--wave", metavar="N", min=1, help="Everybody in this wave.")]
-Output = Annotated[
-    Path | None, typer.Option("--output", metavar="FILE", help="The file to make: JSON if it ends in .json, else CSV.")
-]
 OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
 HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence"]
-
-_CONFIG = Path("rdv-gateway.toml")
 
 
 @app.callback()

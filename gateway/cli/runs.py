@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gateway.cli.blocked import blocked, blocked_json, show_blocked
 from gateway.cli.conflicts import needs_person, show_conflicts
 from gateway.cli.describe import (
     HELD_COLUMNS,
@@ -39,9 +40,12 @@ def run(config: Path, agent_ids: list[int] | None, *, dry_run: bool, as_json: bo
             report = application.engine.run(agent_ids or None, dry_run=dry_run, on_report=one_done)
         expected = _expected(report) if dry_run else []
         ahead = outlook(expected, application.settings, application.store, application.clock.now())
+    loads, odd = blocked(report, application.settings.outliers.to_rules())
     if as_json:
-        print_json(_json(report, ahead))
+        load = {"blocked": blocked_json(loads, odd)} if dry_run else {}
+        print_json(_json(report, ahead) | load)
     else:
+        show_blocked(loads, odd)
         _show(report, ahead, zones)
     return exit_of(report)
 

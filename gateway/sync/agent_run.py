@@ -7,12 +7,13 @@ When a ceiling of writes may be reached, an agent writes its even share at once;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.store.store import Store
 from gateway.sync.apply import Applier, Outcome
+from gateway.sync.busy_load import busy_load
 from gateway.sync.ceiling import Ceiling, remote_of, split
 from gateway.sync.figures import figures_of
 from gateway.sync.guard import GuardContext, guard, totals_of
@@ -96,7 +97,8 @@ class AgentRunner:
         plan = make_plan(view, self.context)
         guarded = guard(plan, self._guard_context(agent, view))
         if self.dry_run:
-            return self._finish(agent, plan, guarded, _Progress(), settlement, complete=False)
+            report = self._finish(agent, plan, guarded, _Progress(), settlement, complete=False)
+            return replace(report, load=busy_load(view, self.context))
         for change in plan.changes:
             recorder.changed(change)
         applier = Applier(

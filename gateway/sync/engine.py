@@ -42,6 +42,18 @@ class EngineSettings:
     instance_host: str = ""  # of RDV-Solidarités
 
 
+def plan_context(settings: EngineSettings, keys: Keyring, now: datetime) -> PlanContext:
+    """What every plan is given beside the agent's view, at this instant."""
+    return PlanContext(
+        now=now,
+        rulebook=settings.rulebook,
+        identity=Identity(keys.identity_key, keys.instance_id),
+        digest_key=keys.digest_key,
+        default_zone=settings.default_zone,
+        organisation_zones=settings.organisation_zones,
+    )
+
+
 class Engine:
     """Runs syncs. One run at a time per database: the caller holds the sync lock.
 
@@ -137,7 +149,8 @@ class Engine:
         """What is left of each remote's writes, to the nearest dates of the whole fleet."""
         queues = {each.agent.agent_id: each.rest for each in unfinished}
         remotes = writes_by_remote(operation for queue in queues.values() for operation in queue)
-        return nearest_first(queues, {remote: self._left(remote) for remote in remotes})
+        left = {remote: self._left(remote) for remote in remotes}
+        return nearest_first(queues, left, self._clock.now().date())
 
     def _shares(self, agents: tuple[LinkedAgent, ...]) -> dict[str, int]:
         """What each agent may write at once, by remote."""
@@ -150,23 +163,13 @@ class Engine:
             rdv_solidarites=self._rdv_solidarites,
             accounts=self._accounts,
             observer=self._calendars,
-            context=self._context(started),
+            context=plan_context(self._settings, self._keys, started),
             clock=self._clock,
             run_id=run_id,
             started=started,
             dry_run=dry_run,
             ceiling=self._settings.ceiling,
             shares=self._shares(agents),
-        )
-
-    def _context(self, now: datetime) -> PlanContext:
-        return PlanContext(
-            now=now,
-            rulebook=self._settings.rulebook,
-            identity=Identity(self._keys.identity_key, self._keys.instance_id),
-            digest_key=self._keys.digest_key,
-            default_zone=self._settings.default_zone,
-            organisation_zones=self._settings.organisation_zones,
         )
 
     def _reader(self, run_id: str) -> RdvSolidaritesObserver:

@@ -9,7 +9,6 @@ from gateway.sync.values import (
     Action,
     ConflictKind,
     Guarded,
-    Interval,
     ObjectKind,
     Operation,
     Plan,
@@ -24,7 +23,7 @@ def figures_of(plan: Plan, guarded: Guarded, *, horizon_days: int, at: datetime)
     """`at`: the instant of the plan. Time that several blocks cover counts once."""
     operations = (*guarded.allowed, *(held.operation for held in guarded.held))
     blocked = _length(
-        operation.interval
+        (operation.interval.start, operation.interval.end)
         for operation in operations
         if operation.kind is ObjectKind.BUSY_BLOCK
         and operation.action is not Action.DELETE
@@ -45,12 +44,19 @@ def _writes(operations: Iterable[Operation], side: Side) -> int:
     return sum(operation.side is side and operation.action is not Action.PAIR for operation in operations)
 
 
-def _length(intervals: Iterable[Interval]) -> timedelta:
+def weekly_hours(intervals: Iterable[tuple[datetime, datetime]], start: datetime, end: datetime) -> float:
+    """Hours a week that the intervals take between `start` and `end`, on average. All wall-clock, in any order; what
+    overlaps counts once."""
+    within = ((max(begin, start), min(until, end)) for begin, until in intervals)
+    return _length(within) / timedelta(hours=1) * (timedelta(days=_WEEK) / (end - start))
+
+
+def _length(intervals: Iterable[tuple[datetime, datetime]]) -> timedelta:
     total = timedelta()
     reached = datetime.min  # noqa: DTZ901 - wall-clock
-    for interval in sorted(intervals, key=lambda each: each.start):
-        start = max(interval.start, reached)
-        if interval.end > start:
-            total += interval.end - start
-            reached = interval.end
+    for begin, end in sorted(intervals):
+        start = max(begin, reached)
+        if end > start:
+            total += end - start
+            reached = end
     return total

@@ -431,6 +431,25 @@ class PlanFigures:
     near_twins: int
 
 
+@dataclass(frozen=True, slots=True)
+class BusyShare:
+    """Of the time that an agent's calendars block, that of one kind of events. `kind`: length, repetition, calendar,
+    reason or label; `name`: which one, for people."""
+
+    kind: str
+    name: str
+    hours_per_week: float
+
+
+@dataclass(frozen=True, slots=True)
+class BusyLoad:
+    """How much time an agent's calendars block, the largest shares first."""
+
+    agent_id: int
+    hours_per_week: float
+    shares: tuple[BusyShare, ...]
+
+
 # --- brakes --------------------------------------------------------------------------------------------------
 
 
@@ -472,6 +491,7 @@ class AgentReport:
     conflicts: tuple[Conflict, ...] = ()
     problems: tuple[Problem, ...] = ()
     unsettled: int = 0  # writes whose answer was lost, to be settled by reading
+    load: BusyLoad | None = None  # of a dry run
     seconds: float = field(default=0.0, compare=False)  # from the start of the run to this agent's end
 
 

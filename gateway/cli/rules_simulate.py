@@ -1,0 +1,265 @@
+"""`rules simulate`: other rules replayed over what was last read, before anything is saved. Writes nothing anywhere."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+from connectors.errors import ConnectorError
+from connectors.records import Rdv
+from gateway.agents.enrolling import Refused, attempt
+from gateway.cli.choosing import Whom
+from gateway.cli.describe import held_json, operation_json, problem_json, problem_lines
+from gateway.cli.exits import Exit, UserError
+from gateway.cli.output import counted, messages, moment, print_json, results, table
+from gateway.cli.session import remote
+from gateway.composition import Application, engine_settings, rdv_solidarites_client
+from gateway.rules.book import RuleBook
+from gateway.rules.outcome import Span
+from gateway.rules.rereading import both, either, read_events, read_rdvs, unread_calendars, with_events, with_rdvs
+from gateway.rules.simulating import Replaced, Simulation, simulate
+from gateway.settings_candidate import load_rules
+from gateway.sync.engine import plan_context
+from gateway.sync.observe_calendars import CalendarObserver
+from gateway.sync.values import AgentState, AgentView, CalendarRef, LinkedAgent, Problem, SeenEvent
+
+_ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Simulated:
+    """What came of it. `reread`: how many calendars were read live; `rdvs_reread`: whether RDVs were; `requests`: that
+    this took, by system. `problems`: why an agent is missing."""
+
+    agents: tuple[Simulation, ...]
+    reread: int
+    rdvs_reread: bool
+    requests: Mapping[str, int]
+    problems: tuple[Problem, ...]
+
+
+def run(config: Path, file: Path, agent_ids: tuple[int, ...], wave: int | None, *, as_json: bool) -> Exit:
+    """Compare the saved rules with those of `file`, for everybody who is synced or for those who are named."""
+    other = load_rules(file).to_book()
+    with remote(config) as application:
+        chosen = _chosen(application, agent_ids, wave)
+        with counted("Agents", len(chosen), as_json=as_json) as one_done:
+            found = _Simulating(application, other).all(chosen, one_done)
+    if as_json:
+        print_json(_json(found))
+    else:
+        _show(found)
+    return Exit.REMOTE if found.problems else Exit.FINE
+
+
+def _chosen(application: Application, agent_ids: tuple[int, ...], wave: int | None) -> tuple[LinkedAgent, ...]:
+    if agent_ids or wave is not None:
+        return Whom(agents=agent_ids, wave=wave).chosen(application.store)
+    found = application.store.agents(_ACTIVE)
+    if not found:
+        raise UserError("Nobody is enrolled.", remedy="See `rdv-gateway agents`, then `rdv-gateway enroll`.")
+    return found
+
+
+class _Simulating:
+    """Two rule books over the same state of the store and the same instant."""
+
+    def __init__(self, application: Application, other: RuleBook) -> None:
+        self._application = application
+        settings = engine_settings(application.settings)
+        self._saved, self._other = settings.rulebook, other
+        self._before = plan_context(settings, application.keys, application.clock.now())
+        self._after = replace(self._before, rulebook=other)
+        self._observer = CalendarObserver(
+            application.store,
+            application.clock,
+            application.keys.digest_key,
+            timedelta(days=max(self._saved.longest_horizon_days, other.longest_horizon_days)),
+            both(self._saved.patterns, other.patterns),
+            settings.instance_host,
+        )
+
+    def all(self, agents: Sequence[LinkedAgent], one_done: Callable[[object], None]) -> _Simulated:
+        """A few agents at a time, since calendars may have to be read."""
+        before = self._calendar_requests()
+        rdvs, asked = self._rdvs()
+
+        def step(agent: LinkedAgent) -> tuple[Simulation, int]:
+            done = self._one(agent, rdvs)
+            one_done(agent)
+            return done
+
+        answers = attempt(step, agents, self._application.settings.gateway.threads_per_host)
+        requests = self._calendar_requests()
+        requests.subtract(before)
+        requests["rdv_solidarites"] = asked
+        return _Simulated(
+            agents=tuple(answer[0] for answer in answers if isinstance(answer, tuple)),
+            reread=sum(answer[1] for answer in answers if isinstance(answer, tuple)),
+            rdvs_reread=asked > 0,
+            requests={name: count for name, count in sorted(requests.items()) if count},
+            problems=tuple(
+                _problem(agent, answer)
+                for agent, answer in zip(agents, answers, strict=True)
+                if not isinstance(answer, tuple)
+            ),
+        )
+
+    def _one(self, agent: LinkedAgent, rdvs: Mapping[int, Rdv]) -> tuple[Simulation, int]:
+        """Raises `ConnectorError` when a calendar cannot be read, `Refused` when none was ever read."""
+        store = self._application.store
+        if any(store.calendar_state(ref) is None for ref in agent.calendars):
+            raise Refused(
+                f"The calendars of agent {agent.agent_id} were not read yet.", remedy="Run `rdv-gateway plan` first."
+            )
+        view = store.agent_view(agent.agent_id)
+        unread = tuple(unread_calendars(agent, store, (self._saved, self._other), self._saved.patterns))
+        view = with_events(view, {ref: self._read(view, ref) for ref in unread})
+        approvals = store.approvals(agent.agent_id)
+        found = simulate(with_rdvs(view, rdvs), self._before, self._after, approvals=approvals)
+        return found, len(unread)
+
+    def _read(self, view: AgentView, ref: CalendarRef) -> tuple[SeenEvent, ...]:
+        account = self._application.accounts.get(ref.account)
+        if account is None:
+            raise Refused(f"There is no account {ref.account}.", remedy="Add it to [[accounts]] again.")
+        return read_events(account, ref, self._observer, [event for event in view.events if event.ref == ref])
+
+    def _rdvs(self) -> tuple[dict[int, Rdv], int]:
+        """RDVs anew, and how many requests that took, when the other rules show something that was never read."""
+        saved, wanted = self._saved.selection, self._other.selection
+        if not (wanted.usager_fields - saved.usager_fields or (wanted.context and not saved.context)):
+            return {}, 0
+        app = self._application
+        selection = either(saved, wanted)
+        with closing(rdv_solidarites_client(app.settings, app.store, app.clock, selection=selection)) as client:
+            return read_rdvs(client, app.store), client.requests
+
+    def _calendar_requests(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for name, account in self._application.accounts.items():
+            counts[name.partition("/")[0]] += account.requests
+        return counts
+
+
+def _problem(agent: LinkedAgent, error: Refused | ConnectorError) -> Problem:
+    if isinstance(error, Refused):
+        return Problem(agent.agent_id, "gateway", str(error), "it", error.remedy)
+    return Problem(agent.agent_id, error.system, str(error), error.addressee.value, error.remedy)
+
+
+# --- showing -------------------------------------------------------------------------------------------------
+
+_COLUMNS = ("Agent", "Blocks +", "-", "renamed", "Copies +", "-", "changed", "Absences shown +", "-", "h/week", "Held")
+_DETAILS = ("Agent", "What", "Which", "From", "To", "Called")
+
+
+def _show(found: _Simulated) -> None:
+    console = results()
+    changed = [each for each in found.agents if not each.changes_nothing]
+    details = [row for each in changed for row in _details(each)]
+    if details:
+        console.print(table("Would change", _DETAILS, details))
+    if changed:
+        console.print(table("By agent", _COLUMNS, [_row(each) for each in changed]))
+    for line in problem_lines(found.problems):
+        messages().print(line)
+    totals = _totals(found.agents)
+    console.print(
+        f"{len(changed)} of {len(found.agents)} agents change: {totals['blocks_appear']} blocks appear,"
+        f" {totals['blocks_disappear']} disappear, {totals['copies_change']} copies change;"
+        f" {totals['hours_before']:.1f} -> {totals['hours_after']:.1f} h/week blocked;"
+        f" {totals['writes']} writes, {totals['held']} held ({totals['writes_anyway']} writes by the saved rules)."
+    )
+    console.print(f"{_reading(found)} Nothing was written or saved.")
+
+
+def _reading(found: _Simulated) -> str:
+    if not found.reread and not found.rdvs_reread:
+        return "By what was last read; no calendar was read again."
+    what = [f"{found.reread} calendars"] if found.reread else []
+    what += ["RDVs"] if found.rdvs_reread else []
+    used = ", ".join(f"{count} to {name}" for name, count in found.requests.items())
+    return f"Read again in memory, since these rules ask what was not asked before: {' and '.join(what)} ({used})."
+
+
+def _row(each: Simulation) -> tuple[object, ...]:
+    blocks = (len(each.appear), len(each.disappear), len(each.relabelled))
+    copies = (len(each.copies.appear), len(each.copies.disappear), len(each.copies.change))
+    mirrors = (len(each.mirrors.appear), len(each.mirrors.disappear))
+    hours = f"{each.hours_before:.1f} -> {each.hours_after:.1f}"
+    return (each.agent_id, *blocks, *copies, *mirrors, hours, len(each.held))
+
+
+def _details(each: Simulation) -> Iterator[tuple[object, ...]]:
+    for what, spans in (("+", each.appear), ("-", each.disappear), ("renamed", each.relabelled)):
+        for span in spans:
+            called = "(typed by a person)" if span.typed else span.label or "(masked)"
+            yield (each.agent_id, f"{what} block", "-", moment(span.start), moment(span.end), called)
+    for thing, numbers in (("copy of rdv", each.copies), ("event of absence", each.mirrors)):
+        for what, some in (("+", numbers.appear), ("-", numbers.disappear), ("changed", numbers.change)):
+            for number in some:
+                yield (each.agent_id, f"{what} {thing}", number, "-", "-", "-")
+
+
+def _totals(agents: Sequence[Simulation]) -> dict[str, float]:
+    return {
+        "agents_changed": sum(not each.changes_nothing for each in agents),
+        "blocks_appear": sum(len(each.appear) for each in agents),
+        "blocks_disappear": sum(len(each.disappear) for each in agents),
+        "blocks_renamed": sum(len(each.relabelled) for each in agents),
+        "copies_appear": sum(len(each.copies.appear) for each in agents),
+        "copies_disappear": sum(len(each.copies.disappear) for each in agents),
+        "copies_change": sum(len(each.copies.change) for each in agents),
+        "mirrors_appear": sum(len(each.mirrors.appear) for each in agents),
+        "mirrors_disappear": sum(len(each.mirrors.disappear) for each in agents),
+        "hours_before": round(sum(each.hours_before for each in agents), 1),
+        "hours_after": round(sum(each.hours_after for each in agents), 1),
+        "writes": sum(each.writes for each in agents),
+        "held": sum(len(each.held) for each in agents),
+        "writes_anyway": sum(each.writes_anyway for each in agents),
+    }
+
+
+def _json(found: _Simulated) -> dict[str, object]:
+    return {
+        "agents": [_agent_json(each) for each in found.agents],
+        "totals": _totals(found.agents),
+        "read_again": {"calendars": found.reread, "rdvs": found.rdvs_reread, "requests": dict(found.requests)},
+        "errors": [problem_json(each) for each in found.problems],
+    }
+
+
+def _agent_json(each: Simulation) -> dict[str, object]:
+    return {
+        "agent": each.agent_id,
+        "blocks": {
+            "appear": [_span_json(span) for span in each.appear],
+            "disappear": [_span_json(span) for span in each.disappear],
+            "renamed": [_span_json(span) for span in each.relabelled],
+        },
+        "copies": _replaced_json(each.copies),
+        "mirrors": _replaced_json(each.mirrors),
+        "hours_before": round(each.hours_before, 1),
+        "hours_after": round(each.hours_after, 1),
+        "writes": each.writes,
+        "writes_anyway": each.writes_anyway,
+        "operations": [operation_json(operation) for operation in each.operations],
+        "held": [held_json(held) for held in each.held],
+    }
+
+
+def _span_json(span: Span) -> dict[str, object]:
+    return {"start": span.start, "end": span.end, "label": span.label or None, "typed": span.typed}
+
+
+def _replaced_json(numbers: Replaced) -> dict[str, object]:
+    return {
+        "appear": list(numbers.appear),
+        "disappear": list(numbers.disappear),
+        "change": list(numbers.change),
+    }
