@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import structlog
@@ -16,8 +17,19 @@ from tests.scenarios.small_departement import USAGER
 from tests.servers.counting_proxy import CountingProxy, Cut
 
 _TITLE, _PLACE, _NOTES, _GUEST = "Psychiatre-Zyx", "Impasse-Qwv", "Notes-Jkl", "invite-mnb"
-_RETITLED = "Retitre-Pqr"
-_PRIVATE = (_TITLE, _PLACE, _NOTES, _GUEST, _RETITLED)
+_RETITLED, _CATEGORY = "Retitre-Pqr", "Maladie-Hgt"
+_PRIVATE = (_TITLE, _PLACE, _NOTES, _GUEST, _RETITLED, _CATEGORY)
+# Rules that ask about the very words: what they make of the answer may be seen, the words may not.
+_ASKING: dict[str, Any] = {
+    "blocks": {
+        "labels": {_CATEGORY: "En formation"},
+        "always_titles": [f"{_TITLE}*"],
+        "never_titles": [f"*{_NOTES}*"],
+        "all_day": "out_of_office",
+        "all_day_categories": [_CATEGORY],
+        "minimum_minutes": 10,
+    }
+}
 _USAGER = (*USAGER.split(), "3 rue des Secrets", "situation difficile")
 
 
@@ -50,6 +62,7 @@ def _private_lines() -> tuple[str, ...]:
         "CLASS:PRIVATE",
         "ORGANIZER:mailto:chef@dept.example",
         f"ATTENDEE;CN={_GUEST}:mailto:{_GUEST}@ailleurs.example",
+        f"CATEGORIES:{_CATEGORY}",
     )
 
 
@@ -91,15 +104,20 @@ def _found_in(content: bytes, words: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.usefixtures("chatty_logs")
+@pytest.mark.parametrize("rules", [{}, _ASKING], ids=["no rules", "rules that ask"])
 def test_what_an_event_says_is_in_no_request_no_state_no_database_and_no_log(
     departement: Departement,
     agent: Person,
     watched: CountingProxy,
     capsys: pytest.CaptureFixture[str],
+    rules: dict[str, Any],
 ) -> None:
+    departement.rules = rules
+    departement.stop()
     _eventful(departement, agent)
     sent = b"".join(seen.path.encode() + repr(seen.headers).encode() + seen.body for seen in watched.seen)
     assert sent.count(b"agenda") >= 13  # the blocks' own title: these are the requests that write
+    assert (b"En formation" in sent) is bool(rules)
     assert _found_in(sent, _PRIVATE) == []
     assert _found_in(repr(departement.state.contents()).encode(), _PRIVATE) == []
     assert _found_in(_stored(departement), _PRIVATE) == []

@@ -15,7 +15,7 @@ from tests.simulation.rules import OfficeRules
 NO_RULES = OfficeRules()
 
 PRIVATE_WORD = "Xyloglyphe"
-"""Stands in every title and place of a calendar-born event: it must never leave the calendar."""
+"""Stands in every text of a calendar-born event, among its categories too: it must never leave the calendar."""
 
 
 class Occurrence(NamedTuple):
@@ -104,8 +104,8 @@ class Meeting:
         lines.append(f"TRANSP:{'TRANSPARENT' if actual.free else 'OPAQUE'}")
         if self.tentative:
             lines.append("STATUS:TENTATIVE")
-        if self.category:
-            lines.append(f"CATEGORIES:{self.category}")
+        lines.append(f"CATEGORIES:{','.join(filter(None, (PRIVATE_WORD, self.category)))}")
+        lines += [f"DESCRIPTION:with {PRIVATE_WORD}", f"ATTENDEE;CN={PRIVATE_WORD}:mailto:{PRIVATE_WORD}@example.test"]
         if self.marker:
             lines.append(f"X-RDV-GATEWAY:{self.marker}")
         if self.alarm:

@@ -75,7 +75,7 @@ def _may_overlap(world: World, person: Person, one: StoredAbsence, another: Stor
 
 
 def _labels(world: World, person: Person) -> None:
-    """A block is called as one of the events behind it is to be called, and a typed absence as it was."""
+    """A block is called as one of the events behind it is to be called."""
     now, orphans = world.wall(person), _orphans(world, person)
     for absence in world.pool(person):
         if not absence.kept or absence.end <= now or absence.id in orphans:
@@ -222,6 +222,11 @@ def _private(world: World) -> None:
         for word in (PRIVATE_WORD, TYPED_WORD):
             if word.encode() in data:
                 raise BrokenPromise("nothing private leaves", f"{word} stands in clear in the database")
+    told = repr((world.journal(), world.store.holds(), world.store.runs(), world.last_report))
+    if PRIVATE_WORD in told:
+        raise BrokenPromise("nothing private leaves", f"{PRIVATE_WORD} is shown to people")
+    if any(PRIVATE_WORD in absence.title for absence in world.server.absences.values()):
+        raise BrokenPromise("nothing private leaves", f"{PRIVATE_WORD} stands in RDV-Solidarités")
 
 
 def _journal(world: World) -> None:
