@@ -11,7 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from gateway.sync.values import Action, Operation, Side
 
@@ -95,16 +95,25 @@ def split(operations: Sequence[Operation], allowed: Mapping[str, int]) -> tuple[
     return within, rest
 
 
-def nearest_first(queues: Mapping[int, Sequence[Operation]], left: Mapping[str, int]) -> dict[int, dict[str, int]]:
+def nearness(when: datetime, today: date) -> tuple[bool, timedelta]:
+    """Sorts wall-clocks by how soon they matter: today and later, nearest first; then what is past, latest first."""
+    morning = datetime.combine(today, time.min)
+    return when < morning, abs(when - morning)
+
+
+def nearest_first(
+    queues: Mapping[int, Sequence[Operation]], left: Mapping[str, int], today: date
+) -> dict[int, dict[str, int]]:
     """How much of each agent's queue goes now, by agent and remote, when each remote takes `left` more writes.
 
-    The nearest dates of the whole fleet go first; equal ones go to whoever got least so far. An agent's operations
-    for one remote keep their order: what covers time comes before what frees some.
+    The nearest dates of the whole fleet go first (`nearness`); equal ones go to whoever got least so far. An agent's
+    operations for one remote keep their order: what covers time comes before what frees some.
     """
     granted: dict[int, dict[str, int]] = {agent_id: {} for agent_id in queues}
     for remote in {each for queue in queues.values() for each in map(remote_of, queue) if each is not None}:
         own = {
-            agent_id: [each.when for each in queue if remote_of(each) == remote] for agent_id, queue in queues.items()
+            agent_id: [nearness(each.when, today) for each in queue if remote_of(each) == remote]
+            for agent_id, queue in queues.items()
         }
         heads = [(dates[0], 0, agent_id) for agent_id, dates in own.items() if dates]
         heapq.heapify(heads)

@@ -40,7 +40,7 @@ def test_three_waves_go_live_under_a_low_ceiling() -> None:
 def test_a_fleet_that_is_not_sorted_by_dates_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the rest of the ceiling given to whoever comes first, nearest dates do not come first any more."""
 
-    def first_come(queues, left):
+    def first_come(queues, left, _today):
         granted = {agent_id: {} for agent_id in queues}
         for remote, free in left.items():
             rest = free

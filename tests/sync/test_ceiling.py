@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from gateway.sync.ceiling import (
     even_share,
     hour_of,
     nearest_first,
+    nearness,
     remote_of,
     split,
     writes_by_remote,
@@ -22,6 +23,7 @@ from gateway.sync.values import Action, CalendarRef, ObjectKind, Operation, Oper
 NOW = datetime(2026, 6, 1, 9, 20, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 MONDAY = datetime(2026, 6, 1, 8, 0)
+TODAY = MONDAY.date()
 ZIMBRA = CalendarRef("zimbra", "/agenda/")
 
 
@@ -139,12 +141,27 @@ def test_the_nearest_dates_of_the_whole_fleet_go_first() -> None:
         2: [absence(2, day) for day in (2, 3)],
         3: [absence(3, day) for day in (2, 2, 2)],
     }
-    granted = nearest_first(queues, {"rdv_solidarites": 5})
+    granted = nearest_first(queues, {"rdv_solidarites": 5}, TODAY)
     assert granted == {1: {"rdv_solidarites": 2}, 2: {"rdv_solidarites": 1}, 3: {"rdv_solidarites": 2}}
 
 
+def test_what_is_past_comes_after_what_is_ahead_the_latest_first() -> None:
+    """A backfill does not hold up the RDVs of tomorrow."""
+    queues = {1: [absence(1, day) for day in (5, -1, -3)], 2: [absence(2, day) for day in (0, -2)]}
+    order = []
+    for left in range(1, 6):
+        granted = nearest_first(queues, {"rdv_solidarites": left}, TODAY)
+        order.append(next(agent for agent in queues if granted[agent].get("rdv_solidarites", 0) > order.count(agent)))
+    assert order == [2, 1, 1, 2, 1]
+
+
+def test_the_hours_of_today_that_are_over_are_not_past() -> None:
+    days = [datetime(2026, 6, 1, 8), datetime(2026, 6, 3), datetime(2026, 5, 31, 23), datetime(2026, 1, 2)]
+    assert sorted(set(days), key=lambda when: nearness(when, date(2026, 6, 1))) == days
+
+
 def test_remotes_do_not_wait_for_each_other() -> None:
-    granted = nearest_first({1: [absence(1, 0), copy(1, 9)]}, {"rdv_solidarites": 0, "zimbra": 7})
+    granted = nearest_first({1: [absence(1, 0), copy(1, 9)]}, {"rdv_solidarites": 0, "zimbra": 7}, TODAY)
     assert granted == {1: {"zimbra": 1}}
 
 
@@ -157,7 +174,7 @@ def test_no_write_is_granted_before_a_nearer_one_that_waits(queues: dict[int, li
     operations = {agent: [absence(agent, day) for day in sorted(days)] for agent, days in queues.items()}
     granted = {
         agent: per_remote.get("rdv_solidarites", 0)
-        for agent, per_remote in nearest_first(operations, {"rdv_solidarites": left}).items()
+        for agent, per_remote in nearest_first(operations, {"rdv_solidarites": left}, TODAY).items()
     }
     assert sum(granted.values()) == min(left, sum(map(len, queues.values())))
     last = [queue[granted[agent] - 1].when for agent, queue in operations.items() if granted[agent]]

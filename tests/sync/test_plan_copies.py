@@ -158,6 +158,13 @@ def test_an_rdv_moved_to_another_day_and_another_agent_leaves() -> None:
     assert steps(planned(rdv(start="4 10:00", agents=(8,)), context(), copies)) == [("delete", "agent_left_rdv")]
 
 
+def test_copies_of_what_is_ahead_are_written_before_a_backfill() -> None:
+    """Nearest dates first, then what is past, the latest first."""
+    days = {1: "-120 10:00", 2: "3 10:00", 3: "1 07:00", 4: "-1 10:00", 5: "2 10:00"}
+    operations = planned([rdv(number, start) for number, start in days.items()], context())
+    assert [each.rdv_id for each in operations] == [3, 5, 2, 4, 1]
+
+
 # --- rules ---------------------------------------------------------------------------------------------------
 
 

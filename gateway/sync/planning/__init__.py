@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
+from functools import partial
+
+from gateway.sync.ceiling import nearness
 from gateway.sync.planning.blocks import plan_blocks
 from gateway.sync.planning.conflicts import rdvs_over_busy
 from gateway.sync.planning.context import PlanContext
@@ -32,7 +36,7 @@ def make_plan(view: AgentView, context: PlanContext) -> Plan:
     operations = _without_open_intents(view, (*copies.operations, *blocks.operations, *mirrors.operations))
     return Plan(
         agent_id=view.agent.agent_id,
-        operations=tuple(sorted(operations, key=_order)),
+        operations=tuple(sorted(operations, key=partial(_order, context.today(view.agent)))),
         changes=(*blocks.changes, *mirrors.changes),
         conflicts=(
             *copies.conflicts,
@@ -55,10 +59,11 @@ def _without_open_intents(view: AgentView, operations: tuple[Operation, ...]) ->
     return [operation for operation in operations if operation.digest not in open_digests]
 
 
-def _order(operation: Operation) -> tuple[object, ...]:
+def _order(today: date, operation: Operation) -> tuple[object, ...]:
     frees = operation.action is Action.DELETE
+    when = nearness(operation.when, today)
     number = operation.rdv_id or operation.absence_id or 0
-    return (operation.action is not Action.PAIR, frees, operation.when, operation.kind, operation.side, number)
+    return (operation.action is not Action.PAIR, frees, when, operation.kind, operation.side, number)
 
 
 def _unreadable_copies(view: AgentView, events: SortedEvents) -> list[SetAside]:
