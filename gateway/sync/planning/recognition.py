@@ -44,7 +44,7 @@ def sort_events(view: AgentView, context: PlanContext) -> SortedEvents:
     events = sorted(view.events, key=lambda e: (e.ref, e.href))
     unplaced = [event for event in events if (event.ref, event.href) not in known_places]
     # Mostly everything of ours lies where we know it: then no digest is to be computed.
-    is_asked = any(event.uid.startswith(NAMESPACE) for event in unplaced)
+    is_asked = any(event.uid.startswith(NAMESPACE) or event.marker for event in unplaced)
     candidates = _candidates(view, context) if is_asked else {}
     known_rdvs = _known_rdvs(view, context)
     copies: dict[int, SeenEvent] = {}
