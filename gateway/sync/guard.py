@@ -62,7 +62,7 @@ def guard(plan: Plan, context: GuardContext) -> Guarded:
         elif operation.digest not in context.approvals:
             reason = _reason(operation, context, crowded)
         if reason is None:
-            allowed.append(operation)
+            allowed.append(_silent(operation) if operation.digest in context.approvals else operation)
             continue
         cover, waiting = _cover_part(operation, reason)
         allowed.extend(cover)
@@ -71,6 +71,13 @@ def guard(plan: Plan, context: GuardContext) -> Guarded:
         else:
             allowed.append(waiting)
     return Guarded(tuple(allowed), tuple(held))
+
+
+def _silent(operation: Operation) -> Operation:
+    """What a person let through fills a calendar, perhaps over days when a ceiling is near: it reminds of nothing."""
+    if operation.draft is None or operation.draft.reminder is None:
+        return operation
+    return replace(operation, draft=replace(operation.draft, reminder=None))
 
 
 def _adds_to_doubles(operation: Operation) -> bool:

@@ -168,6 +168,23 @@ def test_the_first_fill_is_silent_and_what_comes_later_reminds(departement: Depa
     assert all("ATTENDEE" not in text and "ORGANIZER" not in text for _, text in agent.files_by_href().values())
 
 
+def test_a_first_fill_that_takes_hours_is_silent_to_its_end(departement: Departement) -> None:
+    """The ceiling of writes spreads it: the agent is live before it is done."""
+    chooses(departement, **RICH)
+    departement.limits = {"writes_per_hour": 3}
+    agent = departement.agent()
+    for day in range(1, 8):
+        departement.rdv(departement.at(day, 9), agent)
+    departement.sync()
+    departement.approves()
+    for _ in range(4):
+        departement.sync(minutes=60)
+    assert alarms(agent) == [0] * 7
+    departement.rdv(departement.at(8, 9), agent)
+    departement.sync(minutes=60)
+    assert alarms(agent) == [0] * 7 + [1]
+
+
 def test_the_day_of_the_backfill_can_be_chosen(departement: Departement) -> None:
     rules(departement, backfill_from="2025-12-31")
     agent = departement.agent()
