@@ -60,8 +60,9 @@ class CalendarAccount(Protocol):
     ) -> CalendarChanges:
         """What changed since `cursor`; a whole listing when it is None or when the server refuses it.
 
-        `known`: href -> version of all that is stored, so that only other versions are fetched. `scope`: what
-        matters, None for everything; what lies outside may be told later, and is never told to be gone for that.
+        `known`: href -> version of all that is stored, so that only other versions are fetched; "" for a version: its
+        body is wanted whatever it is. `scope`: what matters, None for everything; what lies outside may be told
+        later, and is never told to be gone for that.
         Raises `ITMustAct` when the calendar itself is gone or is a listing in disguise (no row of its own
         with 200, or a row in error).
         """

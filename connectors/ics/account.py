@@ -255,9 +255,12 @@ def _item(href: str, entry: Entry, *, by_content: bool) -> CalendarItem:
 
 
 def _renames(feed: Feed, known: Mapping[str, str]) -> bool:
-    """Whether everything has another UID than at the last reading, and most of it says the same as then."""
+    """Whether everything has another UID than at the last reading, and most of it says the same as then; or is known
+    by what it says, and all of it is read from the beginning."""
     if not known or known.keys() & _named(feed, by_content=False).keys():
         return False
+    if known.keys() & _named(feed, by_content=True).keys():
+        return True
     versions = set(known.values())
     return 2 * sum(entry.version in versions for entry in feed.entries) > len(feed.entries)
 

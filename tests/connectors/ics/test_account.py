@@ -105,6 +105,15 @@ class TestUnchanged:
         assert event is not None
         assert third.items[0].href == f"{CALENDAR}/{event.uid}.ics"
 
+    def test_who_reads_all_of_it_again_finds_it_under_its_names(self, bench: IcsBench) -> None:
+        """Whatever is there is wanted (no version is known), and what was named by what it says still is."""
+        bench.publishes(renamed())  # type: ignore[arg-type]
+        first = bench.account.changes(CALENDAR, None, {})
+        second = bench.account.changes(CALENDAR, first.cursor, versions(first))
+        again = bench.account.changes(CALENDAR, None, dict.fromkeys(second.present, ""))
+        assert versions(again) == versions(second)
+        assert again.cursor == second.cursor
+
     def test_a_calendar_of_other_events_is_no_calendar_of_renamed_ones(self, bench: IcsBench) -> None:
         first = bench.account.changes(CALENDAR, None, {})
         bench.events = {"z": event("z", "SUMMARY:other")}
