@@ -138,7 +138,7 @@ class ForSection(AgentKeys):
         if len(self._selectors()) != 1:
             raise ValueError("expected exactly one of organisation, service, motif, agent and calendar")
         if self.calendar is not None and not re.fullmatch(r"[^:]+:.+", self.calendar):
-            raise ValueError('calendar is written as "account:calendar", as the command agents shows it')
+            raise ValueError('calendar is written as "account:calendar", as rules explain shows it')
         flat = sorted(self.model_fields_set & AgentKeys.model_fields.keys())
         if flat and (self.motif is not None or self.calendar is not None):
             raise ValueError(f"{flat[0]} holds for agents: it can differ by organisation, service or agent only")

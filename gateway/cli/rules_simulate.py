@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from connectors.errors import ConnectorError
-from connectors.records import Rdv
-from gateway.agents.enrolling import Refused, attempt
+from connectors.ports import RdvSolidaritesAccount
+from connectors.records import RdvSelection
 from gateway.cli.choosing import Whom
 from gateway.cli.describe import held_json, operation_json, problem_json, problem_lines
 from gateway.cli.exits import Exit, UserError
@@ -20,26 +16,15 @@ from gateway.cli.session import remote
 from gateway.composition import Application, engine_settings, rdv_solidarites_client
 from gateway.rules.book import RuleBook
 from gateway.rules.outcome import Span
-from gateway.rules.rereading import both, either, read_events, read_rdvs, unread_calendars, with_events, with_rdvs
-from gateway.rules.simulating import Replaced, Simulation, simulate
+from gateway.rules.rereading import both
+from gateway.rules.simulating import Replaced, Simulation
+from gateway.rules.trial import Trial, TrialReport
 from gateway.settings_candidate import load_rules
 from gateway.sync.engine import plan_context
 from gateway.sync.observe_calendars import CalendarObserver
-from gateway.sync.values import AgentState, AgentView, CalendarRef, LinkedAgent, Problem, SeenEvent
+from gateway.sync.values import AgentState, LinkedAgent
 
 _ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
-
-
-@dataclass(frozen=True, slots=True)
-class _Simulated:
-    """What came of it. `reread`: how many calendars were read live; `rdvs_reread`: whether RDVs were; `requests`: that
-    this took, by system. `problems`: why an agent is missing."""
-
-    agents: tuple[Simulation, ...]
-    reread: int
-    rdvs_reread: bool
-    requests: Mapping[str, int]
-    problems: tuple[Problem, ...]
 
 
 def run(config: Path, file: Path, agent_ids: tuple[int, ...], wave: int | None, *, as_json: bool) -> Exit:
@@ -48,7 +33,7 @@ def run(config: Path, file: Path, agent_ids: tuple[int, ...], wave: int | None, 
     with remote(config) as application:
         chosen = _chosen(application, agent_ids, wave)
         with counted("Agents", len(chosen), as_json=as_json) as one_done:
-            found = _Simulating(application, other).all(chosen, one_done)
+            found = trial(application, other).run(chosen, one_done)
     if as_json:
         print_json(_json(found))
     else:
@@ -65,91 +50,31 @@ def _chosen(application: Application, agent_ids: tuple[int, ...], wave: int | No
     return found
 
 
-class _Simulating:
-    """Two rule books over the same state of the store and the same instant."""
+def trial(application: Application, other: RuleBook) -> Trial:
+    """Of these rules against the configured ones, now."""
+    settings = engine_settings(application.settings)
+    saved = settings.rulebook
+    observer = CalendarObserver(
+        application.store,
+        application.clock,
+        application.keys.digest_key,
+        timedelta(days=max(saved.longest_horizon_days, other.longest_horizon_days)),
+        both(saved.patterns, other.patterns),
+        settings.instance_host,
+    )
 
-    def __init__(self, application: Application, other: RuleBook) -> None:
-        self._application = application
-        settings = engine_settings(application.settings)
-        self._saved, self._other = settings.rulebook, other
-        self._before = plan_context(settings, application.keys, application.clock.now())
-        self._after = replace(self._before, rulebook=other)
-        self._observer = CalendarObserver(
-            application.store,
-            application.clock,
-            application.keys.digest_key,
-            timedelta(days=max(self._saved.longest_horizon_days, other.longest_horizon_days)),
-            both(self._saved.patterns, other.patterns),
-            settings.instance_host,
-        )
+    def client(selection: RdvSelection) -> RdvSolidaritesAccount:
+        return rdv_solidarites_client(application.settings, application.store, application.clock, selection=selection)
 
-    def all(self, agents: Sequence[LinkedAgent], one_done: Callable[[object], None]) -> _Simulated:
-        """A few agents at a time, since calendars may have to be read."""
-        before = self._calendar_requests()
-        rdvs, asked = self._rdvs()
-
-        def step(agent: LinkedAgent) -> tuple[Simulation, int]:
-            done = self._one(agent, rdvs)
-            one_done(agent)
-            return done
-
-        answers = attempt(step, agents, self._application.settings.gateway.threads_per_host)
-        requests = self._calendar_requests()
-        requests.subtract(before)
-        requests["rdv_solidarites"] = asked
-        return _Simulated(
-            agents=tuple(answer[0] for answer in answers if isinstance(answer, tuple)),
-            reread=sum(answer[1] for answer in answers if isinstance(answer, tuple)),
-            rdvs_reread=asked > 0,
-            requests={name: count for name, count in sorted(requests.items()) if count},
-            problems=tuple(
-                _problem(agent, answer)
-                for agent, answer in zip(agents, answers, strict=True)
-                if not isinstance(answer, tuple)
-            ),
-        )
-
-    def _one(self, agent: LinkedAgent, rdvs: Mapping[int, Rdv]) -> tuple[Simulation, int]:
-        """Raises `ConnectorError` when a calendar cannot be read, `Refused` when none was ever read."""
-        store = self._application.store
-        if any(store.calendar_state(ref) is None for ref in agent.calendars):
-            raise Refused(
-                f"The calendars of agent {agent.agent_id} were not read yet.", remedy="Run `rdv-gateway plan` first."
-            )
-        view = store.agent_view(agent.agent_id)
-        unread = tuple(unread_calendars(agent, store, (self._saved, self._other), self._saved.patterns))
-        view = with_events(view, {ref: self._read(view, ref) for ref in unread})
-        approvals = store.approvals(agent.agent_id)
-        found = simulate(with_rdvs(view, rdvs), self._before, self._after, approvals=approvals)
-        return found, len(unread)
-
-    def _read(self, view: AgentView, ref: CalendarRef) -> tuple[SeenEvent, ...]:
-        account = self._application.accounts.get(ref.account)
-        if account is None:
-            raise Refused(f"There is no account {ref.account}.", remedy="Add it to [[accounts]] again.")
-        return read_events(account, ref, self._observer, [event for event in view.events if event.ref == ref])
-
-    def _rdvs(self) -> tuple[dict[int, Rdv], int]:
-        """RDVs anew, and how many requests that took, when the other rules show something that was never read."""
-        saved, wanted = self._saved.selection, self._other.selection
-        if not (wanted.usager_fields - saved.usager_fields or (wanted.context and not saved.context)):
-            return {}, 0
-        app = self._application
-        selection = either(saved, wanted)
-        with closing(rdv_solidarites_client(app.settings, app.store, app.clock, selection=selection)) as client:
-            return read_rdvs(client, app.store), client.requests
-
-    def _calendar_requests(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        for name, account in self._application.accounts.items():
-            counts[name.partition("/")[0]] += account.requests
-        return counts
-
-
-def _problem(agent: LinkedAgent, error: Refused | ConnectorError) -> Problem:
-    if isinstance(error, Refused):
-        return Problem(agent.agent_id, "gateway", str(error), "it", error.remedy)
-    return Problem(agent.agent_id, error.system, str(error), error.addressee.value, error.remedy)
+    return Trial(
+        store=application.store,
+        accounts=application.accounts,
+        before=plan_context(settings, application.keys, application.clock.now()),
+        other=other,
+        observer=observer,
+        client=client,
+        threads=application.settings.gateway.threads_per_host,
+    )
 
 
 # --- showing -------------------------------------------------------------------------------------------------
@@ -158,7 +83,7 @@ _COLUMNS = ("Agent", "Blocks +", "-", "renamed", "Copies +", "-", "changed", "Ab
 _DETAILS = ("Agent", "What", "Which", "From", "To", "Called")
 
 
-def _show(found: _Simulated) -> None:
+def _show(found: TrialReport) -> None:
     console = results()
     changed = [each for each in found.agents if not each.changes_nothing]
     details = [row for each in changed for row in _details(each)]
@@ -178,7 +103,7 @@ def _show(found: _Simulated) -> None:
     console.print(f"{_reading(found)} Nothing was written or saved.")
 
 
-def _reading(found: _Simulated) -> str:
+def _reading(found: TrialReport) -> str:
     if not found.reread and not found.rdvs_reread:
         return "By what was last read; no calendar was read again."
     what = [f"{found.reread} calendars"] if found.reread else []
@@ -225,7 +150,7 @@ def _totals(agents: Sequence[Simulation]) -> dict[str, float]:
     }
 
 
-def _json(found: _Simulated) -> dict[str, object]:
+def _json(found: TrialReport) -> dict[str, object]:
     return {
         "agents": [_agent_json(each) for each in found.agents],
         "totals": _totals(found.agents),
