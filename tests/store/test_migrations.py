@@ -69,6 +69,36 @@ def test_down_to_nothing_and_up_again(url: str, keys: Keyring) -> None:
     opened.close()
 
 
+def test_what_was_known_to_be_native_stays_so_and_every_event_is_asked_again(url: str) -> None:
+    """Down: whether; up: as what, which only another reading tells."""
+    downgrade(url, "0004")
+    with plain(url) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO calendar_state (id, account, calendar, mark, read_at, patterns)"
+                " VALUES (1, 'a', '/c/', 'm', '2026-03-02 09:00:00', 'asked')"
+            )
+        )
+        for name, native in (("/c/1.ics", "TRUE"), ("/c/2.ics", "FALSE")):
+            empty = ", ".join(["''"] * 7)
+            connection.execute(
+                text(
+                    "INSERT INTO observed_event (calendar_id, href, version, raw_digest, uid, set_aside, owned_digest,"
+                    f" times_digest, title_digest, notes_digest, native) VALUES (1, '{name}', '1', {empty}, {native})"
+                )
+            )
+        connection.commit()
+    upgrade(url)
+    with plain(url) as connection:
+        events = connection.execute(text("SELECT href, native FROM observed_event ORDER BY href")).all()
+        assert [tuple(each) for each in events] == [("/c/1.ics", "sync"), ("/c/2.ics", None)]
+        assert connection.execute(text("SELECT patterns FROM calendar_state")).scalar() == ""
+    downgrade(url, "0004")
+    with plain(url) as connection:
+        events = connection.execute(text("SELECT href, native FROM observed_event ORDER BY href")).all()
+        assert [bool(each.native) for each in events] == [True, False]
+
+
 def test_a_database_that_is_current_is_left_alone(store: Store, url: str) -> None:
     upgrade(url)
     assert store.agents() == (agent(AGENT),)
