@@ -92,7 +92,7 @@ def test_what_was_known_to_be_native_stays_so_and_every_event_is_asked_again(url
     with plain(url) as connection:
         events = connection.execute(text("SELECT href, native FROM observed_event ORDER BY href")).all()
         assert [tuple(each) for each in events] == [("/c/1.ics", "sync"), ("/c/2.ics", None)]
-        assert connection.execute(text("SELECT patterns FROM calendar_state")).scalar() == ""
+        assert connection.execute(text("SELECT patterns FROM calendar_state")).scalar() == "anew"
     downgrade(url, "0004")
     with plain(url) as connection:
         events = connection.execute(text("SELECT href, native FROM observed_event ORDER BY href")).all()

@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.execute("UPDATE observed_event SET native_source = 'sync' WHERE native")
     op.drop_column("observed_event", "native")
     op.execute("ALTER TABLE observed_event RENAME COLUMN native_source TO native")
-    op.execute("UPDATE calendar_state SET patterns = ''")  # every event is to be asked again where it comes from
+    op.execute("UPDATE calendar_state SET patterns = 'anew'")  # no digest: every event is asked again where it comes from
 
 
 def downgrade() -> None:
