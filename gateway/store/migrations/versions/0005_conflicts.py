@@ -19,7 +19,8 @@ def upgrade() -> None:
     op.execute("UPDATE observed_event SET native_source = 'sync' WHERE native")
     op.drop_column("observed_event", "native")
     op.execute("ALTER TABLE observed_event RENAME COLUMN native_source TO native")
-    op.execute("UPDATE calendar_state SET patterns = 'anew'")  # no digest: every event is asked again where it comes from
+    # No digest: every calendar is read again, and each event asked where it comes from.
+    op.execute("UPDATE calendar_state SET patterns = 'anew'")
 
 
 def downgrade() -> None:
