@@ -12,8 +12,11 @@ from gateway.cli.session import local, require_enrolled
 from gateway.clock import SystemClock
 from gateway.composition import engine_settings
 from gateway.keys import load_keys
+from gateway.rules.book import RuleBook
 from gateway.rules.seeing import ColleagueView, SeenBlock, SharedEvent, as_colleague, as_usager
+from gateway.store.store import Store
 from gateway.sync.engine import plan_context
+from gateway.sync.values import LinkedAgent
 
 _TYPED = "(as a person typed it in RDV-Solidarités)"
 
@@ -24,7 +27,10 @@ def run(config: Path, viewer: str, agent_id: int, day: date | None, *, as_json: 
         require_enrolled(store, [agent_id])
         view = store.agent_view(agent_id)
         context = plan_context(engine_settings(settings), load_keys(settings.gateway.keys), SystemClock().now())
+        stale = _is_stale(store, view.agent, context.rulebook)
     shown = day or context.today(view.agent)
+    if stale:
+        messages().print("The rules ask about other titles or categories since the last sync: the next one reads anew.")
     if viewer == "usager":
         _usager(agent_id, shown, as_usager(view, context, shown), as_json=as_json)
         return Exit.FINE
@@ -34,6 +40,12 @@ def run(config: Path, viewer: str, agent_id: int, day: date | None, *, as_json: 
     else:
         _show_colleague(agent_id, shown, seen)
     return Exit.FINE
+
+
+def _is_stale(store: Store, agent: LinkedAgent, book: RuleBook) -> bool:
+    """Whether a calendar of the agent was read under rules that asked about other patterns."""
+    states = [store.calendar_state(ref) for ref in agent.sources]
+    return any(state is not None and state.patterns != book.patterns.digest for state in states)
 
 
 def _show_colleague(agent_id: int, day: date, seen: ColleagueView) -> None:

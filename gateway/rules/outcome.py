@@ -21,6 +21,7 @@ from gateway.sync.values import (
 )
 
 _TYPED = frozenset({BlockOrigin.FOUND, BlockOrigin.RELEASED})
+_ADDS = frozenset({Action.CREATE, Action.UPDATE})
 _FORGETS = frozenset({ChangeKind.BLOCK_FREED, ChangeKind.BLOCK_FORGOTTEN})
 
 
@@ -45,7 +46,8 @@ class Outcome:
 
 
 def outcome(view: AgentView, plan: Plan, context: PlanContext) -> Outcome:
-    """The agreed state after the plan's changes and operations, whether the guard holds some of them or not."""
+    """The agreed state after the plan's changes and operations, approved or not; without copies that no approval lets
+    through, since another synchroniser writes them too."""
     pool = {block.absence_id: block for block in view.blocks}
     for change in plan.changes:
         _take(pool, change)
@@ -57,7 +59,7 @@ def outcome(view: AgentView, plan: Plan, context: PlanContext) -> Outcome:
         match operation.kind:
             case ObjectKind.BUSY_BLOCK:
                 _do_block(blocks, new, operation)
-            case ObjectKind.RDV_COPY:
+            case ObjectKind.RDV_COPY if not (plan.doubled and operation.action in _ADDS):
                 _do_event(copies, operation.rdv_id, operation, context)
             case ObjectKind.ABSENCE_EVENT:
                 _do_event(mirrors, operation.absence_id, operation, context)

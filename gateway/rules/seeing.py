@@ -11,7 +11,7 @@ from connectors.errors import BadItem
 from connectors.records import Classification, EventDraft, EventTime, Transparency
 from gateway.rules.outcome import Outcome, outcome
 from gateway.sync.planning import PlanContext, make_plan
-from gateway.sync.values import AgentView
+from gateway.sync.values import AgentState, AgentView, Plan
 from mappings.absence_event import absence_draft
 from mappings.identity import absence_title
 from mappings.rdv_event import rdv_draft, rdv_zone
@@ -55,8 +55,8 @@ class ColleagueView:
 
 
 def as_colleague(view: AgentView, context: PlanContext, day: date) -> ColleagueView:
-    """One day, once the next sync did what the rules ask for."""
-    held = outcome(view, make_plan(view, context), context)
+    """One day, once the next sync did what the rules ask for and what it holds is approved."""
+    held = _held(view, context)
     start, end = _day(day)
     blocks = [
         SeenBlock(span.start, span.end, None if span.typed else absence_title(span.label))
@@ -71,7 +71,7 @@ def as_usager(view: AgentView, context: PlanContext, day: date) -> tuple[tuple[d
     """Times of one day that are not offered since a block of the agent's lies over them: nothing tells why."""
     start, end = _day(day)
     merged: list[tuple[datetime, datetime]] = []
-    for span in outcome(view, make_plan(view, context), context).blocks:  # sorted by start
+    for span in _held(view, context).blocks:  # sorted by start
         begin, until = max(span.start, start), min(span.end, end)
         if begin >= until:
             continue
@@ -80,6 +80,12 @@ def as_usager(view: AgentView, context: PlanContext, day: date) -> tuple[tuple[d
         else:
             merged.append((begin, until))
     return tuple(merged)
+
+
+def _held(view: AgentView, context: PlanContext) -> Outcome:
+    """Of who is paused or has left, what stayed: no sync works on it."""
+    synced = view.agent.state in (AgentState.FIRST_RUN, AgentState.LIVE)
+    return outcome(view, make_plan(view, context) if synced else Plan(view.agent.agent_id), context)
 
 
 def _day(day: date) -> tuple[datetime, datetime]:
