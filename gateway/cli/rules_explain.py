@@ -89,7 +89,9 @@ def _show_agent(linked: LinkedAgent, found: AgentExplanation, *, everything: boo
     parts += [(f"Copies of RDVs of {_kinds_text(kinds)}", choices) for kinds, choices in found.copies]
     for title, choices in parts:
         rows = [choice_row(choice) for choice in shown(choices, everything=everything)]
-        console.print(table(title, COLUMNS, rows) if rows else f"{title}: as by default")
+        console.print(title if rows else f"{title}: as by default")
+        if rows:
+            console.print(table("", COLUMNS, rows))
     if not everything:
         messages().print("What nobody chose is left out; --all shows it. Ids: `rdv-gateway rules ids`.")
 
@@ -215,7 +217,7 @@ def _show_event(read: _Read) -> None:
     if found.set_aside:
         console.print(f"It cannot be read: {found.set_aside}. What blocks on its behalf stays as it is.")
     rows = [_component_row(each) for each in found.components]
-    console.print(table("Says and is taken as", _COMPONENT_COLUMNS, rows))
+    console.print(table("", _COMPONENT_COLUMNS, rows))
     if any(each.busy for each in found.components) and not found.occurrences and not found.set_aside:
         console.print(f"No occurrence from now to {moment(found.horizon_end)}, the end of horizon_days.")
         return

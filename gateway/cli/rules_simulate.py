@@ -22,7 +22,7 @@ from gateway.rules.trial import Trial, TrialReport
 from gateway.settings_candidate import load_rules
 from gateway.sync.engine import plan_context
 from gateway.sync.observe_calendars import CalendarObserver
-from gateway.sync.values import AgentState, LinkedAgent
+from gateway.sync.values import AgentState, LinkedAgent, ObjectKind
 
 _ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
 
@@ -43,7 +43,11 @@ def run(config: Path, file: Path, agent_ids: tuple[int, ...], wave: int | None, 
 
 def _chosen(application: Application, agent_ids: tuple[int, ...], wave: int | None) -> tuple[LinkedAgent, ...]:
     if agent_ids or wave is not None:
-        return Whom(agents=agent_ids, wave=wave).chosen(application.store)
+        named = Whom(agents=agent_ids, wave=wave).chosen(application.store)
+        idle = [str(agent.agent_id) for agent in named if agent.state not in _ACTIVE]
+        if idle:
+            raise UserError(f"Paused, or left: {', '.join(idle)}.", remedy="Leave them out: no sync works on them.")
+        return named
     found = application.store.agents(_ACTIVE)
     if not found:
         raise UserError("Nobody is enrolled.", remedy="See `rdv-gateway agents`, then `rdv-gateway enroll`.")
@@ -125,10 +129,16 @@ def _details(each: Simulation) -> Iterator[tuple[object, ...]]:
         for span in spans:
             called = "(typed by a person)" if span.typed else span.label or "(masked)"
             yield (each.agent_id, f"{what} block", "-", moment(span.start), moment(span.end), called)
-    for thing, numbers in (("copy of rdv", each.copies), ("event of absence", each.mirrors)):
+    times = {
+        (operation.kind, operation.rdv_id or operation.absence_id): operation.when for operation in each.operations
+    }
+    for thing, kind, numbers in (
+        ("copy of an RDV", ObjectKind.RDV_COPY, each.copies),
+        ("event of an absence", ObjectKind.ABSENCE_EVENT, each.mirrors),
+    ):
         for what, some in (("+", numbers.appear), ("-", numbers.disappear), ("changed", numbers.change)):
             for number in some:
-                yield (each.agent_id, f"{what} {thing}", number, "-", "-", "-")
+                yield (each.agent_id, f"{what} {thing}", number, moment(times.get((kind, number))), "-", "-")
 
 
 def _totals(agents: Sequence[Simulation]) -> dict[str, float]:

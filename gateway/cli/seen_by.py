@@ -51,9 +51,11 @@ def _is_stale(store: Store, agent: LinkedAgent, book: RuleBook) -> bool:
 def _show_colleague(agent_id: int, day: date, seen: ColleagueView) -> None:
     console = results()
     rows = [(moment(each.start), moment(each.end), _title(each)) for each in seen.rdv_solidarites]
-    console.print(table(f"In RDV-Solidarités, agent {agent_id}, {day}", ("From", "To", "Title"), rows))
+    console.print(f"Agent {agent_id}, {day}, in RDV-Solidarités")
+    console.print(table("", ("From", "To", "Title"), rows) if rows else "No block.")
     lines = [(moment(each.start), moment(each.end), *_texts(each)) for each in seen.calendar]
-    console.print(table("In the shared calendar, of what the gateway writes", _SHARED_COLUMNS, lines))
+    console.print("In the shared calendar, of what the gateway writes there")
+    console.print(table("", _SHARED_COLUMNS, lines) if lines else "Nothing.")
     messages().print("As a viewer without rights on private items. The agent's own events are not the gateway's.")
 
 
@@ -109,5 +111,6 @@ def _usager(agent_id: int, day: date, withheld: tuple[tuple[object, object], ...
         print_json({"viewer": "usager", "agent": agent_id, "day": day, "withheld": document})
         return
     rows = [(f"{start:%Y-%m-%d %H:%M}", f"{end:%Y-%m-%d %H:%M}") for start, end in withheld]
-    results().print(table(f"Slots that are not offered, agent {agent_id}, {day}", ("From", "To"), rows))
+    results().print(f"Agent {agent_id}, {day}: time that is not offered")
+    results().print(table("", ("From", "To"), rows) if rows else "None.")
     messages().print("A usager sees slots that are offered, and nothing of why others are not.")

@@ -130,3 +130,18 @@ def test_a_change_since_the_last_sync_is_no_effect_of_the_rules(departement: Dep
     merged = (departement.at(1, 9), departement.at(1, 9) + timedelta(hours=1, minutes=30))
     assert intervals(simulated.disappear) == {merged: 1}
     assert USAGER not in repr(simulated)
+
+
+def test_who_cannot_be_read_is_named_and_the_others_are_simulated(departement: Departement) -> None:
+    """Nothing is guessed of an agent whose calendar refuses the password."""
+    lost, well = departement.agent(), departement.agent()
+    for person in (lost, well):
+        person.types_event(f"Dentiste {CANARY}", *hours(departement.at(1, 9)))
+    departement.goes_live()
+    departement.configures_password(lost, "wrong")
+    application = departement.application
+    book = RulesSection.model_validate(CHANGES["a title that never blocks"]).to_book()
+    report = trial(application, book).run(application.store.agents(), lambda _one: None)
+    assert [each.agent_id for each in report.problems] == [lost.id]
+    assert [(each.agent_id, len(each.disappear)) for each in report.agents] == [(well.id, 1)]
+    assert report.requests.keys() == {lost.login, well.login}
