@@ -113,6 +113,18 @@ def test_what_is_written_is_told_with_its_absence() -> None:
     assert (occurrence.standing, occurrence.absences) == (Standing.COVERED, (31,))
 
 
+def test_another_event_s_absence_and_hold_are_not_told() -> None:
+    """Nor what is over."""
+    pool = block(31, "4 09:00", "4 10:00", "other")
+    other = event("other", "4 14:00", "4 15:00")  # it moved: an update, which is held for what it frees
+    early = event("meeting", "1 06:00", "1 06:30", rule="FREQ=WEEKLY;COUNT=2")
+    of = view(events=[early, other], blocks=[pool], absences=[held(pool)])
+    (occurrence,) = explained(early, context(many_count=0, many_share=0.0), of).occurrences
+    assert (occurrence.start, occurrence.standing, occurrence.absences) == (wall("8 06:00"), Standing.PLANNED, ())
+    (moved,) = explained(other, context(many_count=0, many_share=0.0), of).occurrences
+    assert (moved.standing, moved.absences) == (Standing.HELD, (31,))
+
+
 def test_what_a_person_freed_is_told() -> None:
     span = wall("3 09:00"), wall("3 10:00")
     freed = Suppression(AGENT, provenance("meeting"), *span, *span)

@@ -106,6 +106,7 @@ def test_labels_are_shown_with_the_tag_and_typed_titles_are_not() -> None:
     )
     seen = as_colleague(of, context(blocks={"labels": {"Formation": "En formation"}}), DAY)
     assert [each.title for each in seen.rdv_solidarites] == ["En formation · agenda", None]
+    assert as_colleague(of, context(), wall("4 00:00").date()).rdv_solidarites == ()
 
 
 def test_a_cancelled_copy_is_nothing_to_whoever_may_not_read_it() -> None:
