@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
-from connectors.records import RdvSelection
 from gateway.rules.outcome import Outcome, Span, outcome
 from gateway.sync.figures import weekly_hours
 from gateway.sync.guard import GuardContext, guard, totals_of
@@ -63,10 +62,9 @@ class Simulation:
 def simulate(
     view: AgentView, before: PlanContext, after: PlanContext, *, approvals: Collection[str] = ()
 ) -> Simulation:
-    """`view`: what was observed, with every RDV as either rule book may read it. `approvals`: as for the guard."""
-    then, now = _reduced(view, after.rulebook.selection), _reduced(view, before.rulebook.selection)
-    plan_before, plan_after = make_plan(now, before), make_plan(then, after)
-    state_before, state_after = outcome(now, plan_before, before), outcome(then, plan_after, after)
+    """`view`: what was observed, with all of RDVs that either rule book shows. `approvals`: as for the guard."""
+    plan_before, plan_after = make_plan(view, before), make_plan(view, after)
+    state_before, state_after = outcome(view, plan_before, before), outcome(view, plan_after, after)
     rules = after.rules(view.agent)
     guarded = guard(plan_after, GuardContext(view.agent.state, totals_of(view), frozenset(approvals), rules))
     wall_now = before.wall_now(view.agent)
@@ -82,11 +80,6 @@ def simulate(
         held=guarded.held,
         writes_anyway=_writes(plan_before.operations),
     )
-
-
-def _reduced(view: AgentView, selection: RdvSelection) -> AgentView:
-    """With what of usagers passes the connector's door under these rules."""
-    return replace(view, rdvs=tuple(replace(seen, rdv=seen.rdv.only(selection)) for seen in view.rdvs))
 
 
 def _writes(operations: Iterable[Operation]) -> int:
