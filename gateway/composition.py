@@ -48,6 +48,7 @@ from gateway.agents.accounts import (
     read_credentials,
     read_links,
 )
+from gateway.audit.auditor import Auditor
 from gateway.clock import SystemClock
 from gateway.consent import StoredToken
 from gateway.keys import Keyring, load_keys
@@ -170,6 +171,18 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
             new_id=lambda: uuid4().hex,
         )
         yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys)
+
+
+def auditor(application: Application) -> Auditor:
+    """Compares both sides with the database; it writes to neither."""
+    return Auditor(
+        store=application.store,
+        rdv_solidarites=application.rdv_solidarites,
+        accounts=application.accounts,
+        keys=application.keys,
+        settings=engine_settings(application.settings),
+        clock=application.clock,
+    )
 
 
 def rdv_solidarites_client(

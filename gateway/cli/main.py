@@ -314,6 +314,24 @@ def conflicts(agent: AgentIds = None, config: Config = _CONFIG, as_json: Json = 
 
 
 @app.command()
+def audit(
+    *,
+    agent: AgentIds = None,
+    wave: Wave = None,
+    repair_shadow: Annotated[
+        bool,
+        typer.Option("--repair-shadow", help="Let the next sync read whole the calendars whose shadow is stale."),
+    ] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Compare both sides as they are now, completely, with the database. Writes to neither; the number is to be 0."""
+    from gateway.cli import audit as command
+
+    _end(command.run(config, tuple(agent or ()), wave, repair_shadow=repair_shadow, as_json=as_json))
+
+
+@app.command()
 def stop(
     *,
     reason: Annotated[str, typer.Option("--reason", help="Why, for colleagues: shown by status, plan and check.")] = "",

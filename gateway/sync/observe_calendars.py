@@ -136,8 +136,7 @@ class CalendarObserver:
                 note_changes(tx, (*told, *vanished), side=Side.CALENDAR, kind="event", at=state.read_at, run_id=run_id)
 
     def _scope(self, ref: CalendarRef, now: datetime) -> ReadingScope:
-        start = now - _LOOK_BACK
-        return ReadingScope(start, now + self.horizon + _MARGIN, self.store.own_hrefs(ref, start))
+        return reading_scope(self.store, ref, now, self.horizon)
 
     def _event(
         self, account: CalendarAccount, ref: CalendarRef, item: CalendarItem, known: KnownItem | None
@@ -182,6 +181,12 @@ class CalendarObserver:
             times=times,
             **digests,
         )
+
+
+def reading_scope(store: Store, ref: CalendarRef, now: datetime, horizon: timedelta) -> ReadingScope:
+    """What of a calendar matters to a reading at `now`."""
+    start = now - _LOOK_BACK
+    return ReadingScope(start, now + horizon + _MARGIN, store.own_hrefs(ref, start))
 
 
 def _news(event: SeenEvent, known: KnownItem | None) -> str:

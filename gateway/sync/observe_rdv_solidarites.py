@@ -24,7 +24,7 @@ from gateway.sync.values import Presence, Problem, Side
 
 _SYSTEM = "rdv_solidarites"
 _Change = tuple[str, str, int | None]
-_ZONE_DOUBT = timedelta(hours=12)
+ZONE_DOUBT = timedelta(hours=12)
 """An overseas RDV's start, as the server compares it, may be off by this much (API facts, 5.5)."""
 EVERYWHERE = 0
 """The agent list is read for all organisations at once: its state is kept under this id."""
@@ -189,7 +189,7 @@ class RdvSolidaritesObserver:
         observed = self.store.observed_rdvs(organisation.id)
         wanted = self._due(stored, observed)
         listing = self.client.rdvs(organisation.id, wanted)
-        unread = [window for window in wanted if not _covers(listing.windows, window.start, window.end)]
+        unread = [window for window in wanted if not covers(listing.windows, window.start, window.end)]
         done = [window for window in wanted if window not in unread]
         read = tuple(
             StoredWindow(window.start, window.end, listing.requested_at)
@@ -220,12 +220,10 @@ class RdvSolidaritesObserver:
         now = self.clock.now()
         today = datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
         if not stored or any(now - window.read_at >= self.settings.far_interval for window in stored):
-            first = self.settings.backfill_from or date(now.year, 1, 1)
-            start = datetime.combine(first, time.min, tzinfo=now.tzinfo) - _ZONE_DOUBT
-            return (RdvWindow(start, today + timedelta(days=5 * 366)),)
+            return (whole_period(now, self.settings.backfill_from),)
         searching = any(each.presence is Presence.UNKNOWN and not each.missing_because for each in observed)
-        near_start = today - timedelta(days=1) - _ZONE_DOUBT
-        near_end = today + timedelta(days=self.settings.horizon_days + 1) + _ZONE_DOUBT
+        near_start = today - timedelta(days=1) - ZONE_DOUBT
+        near_end = today + timedelta(days=self.settings.horizon_days + 1) + ZONE_DOUBT
         return tuple(
             RdvWindow(window.start, window.end)
             for window in stored
@@ -251,7 +249,7 @@ class RdvSolidaritesObserver:
             if (
                 each.id in present
                 or each.presence is Presence.GONE
-                or not _covers(listing.windows, start - _ZONE_DOUBT, start + _ZONE_DOUBT)
+                or not covers(listing.windows, start - ZONE_DOUBT, start + ZONE_DOUBT)
             ):
                 continue
             because = _why_not_believed(each, services, epoch)
@@ -288,7 +286,19 @@ class RdvSolidaritesObserver:
         note_changes(tx, changes, side=Side.RDV_SOLIDARITES, kind=kind, at=self.clock.now(), run_id=self.run_id)
 
     def _digest(self, rdv: Rdv) -> str:
-        return hmac.new(self.digest_key, repr(_all_fields(rdv)).encode(), hashlib.sha256).hexdigest()
+        return rdv_digest(self.digest_key, rdv)
+
+
+def whole_period(now: datetime, backfill_from: date | None) -> RdvWindow:
+    """Everything that RDVs are read for. `backfill_from`: None = 1 January of the current year."""
+    first = backfill_from or date(now.year, 1, 1)
+    today = datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
+    return RdvWindow(datetime.combine(first, time.min, tzinfo=now.tzinfo) - ZONE_DOUBT, today + timedelta(days=5 * 366))
+
+
+def rdv_digest(key: bytes, rdv: Rdv) -> str:
+    """Keyed digest of the whole record: equal for equal records."""
+    return hmac.new(key, repr(_all_fields(rdv)).encode(), hashlib.sha256).hexdigest()
 
 
 def _all_fields(rdv: Rdv) -> tuple[object, ...]:
@@ -317,7 +327,7 @@ def _is_news(known: ObservedRdv | None, digest: str, epoch: int) -> bool:
     )
 
 
-def _covers(windows: Iterable[RdvWindow], start: datetime, end: datetime) -> bool:
+def covers(windows: Iterable[RdvWindow], start: datetime, end: datetime) -> bool:
     """Do these windows together hold all of start..end? Neighbours of a split begin within a second."""
     reached = start
     for window in sorted(windows, key=lambda each: each.start):
