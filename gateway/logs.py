@@ -49,6 +49,9 @@ FORBIDDEN_KEYS = frozenset(
 
 _QUIET = ("alembic", "httpcore2", "httpx2", "requests", "urllib3")
 _SILENT = ("caldav", "icalendar", "recurring_ical_events")
+LIBRARIES = (*_QUIET, *_SILENT)
+"""Loggers whose level `configure` sets."""
+
 _ADDRESS = re.compile(r"(?P<scheme>https?://)(?:[^\s/@]*@)?(?P<kept>[^\s?#'\"]*)(?:[?#][^\s'\"]*)?")
 
 
