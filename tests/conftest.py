@@ -40,12 +40,12 @@ USERS = {"alice": "secret-alice", "bob": "secret-bob"}
 def logging_as_before() -> Iterator[None]:
     """A command that runs in this process sets up its logging; the next test begins without."""
     root = logging.getLogger()
-    handlers, level = root.handlers, root.level
+    handlers = root.handlers
+    levels = {name: logging.getLogger(name).level for name in ("", *LIBRARIES)}
     yield
     root.handlers = handlers
-    root.setLevel(level)
-    for name in LIBRARIES:
-        logging.getLogger(name).setLevel(logging.NOTSET)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
 
 
 @pytest.fixture(scope="session")
