@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+import connectors.http  # noqa: F401 - sets the level of one of its libraries
 from gateway.logs import LIBRARIES
 from tests.servers.postgres import (
     database_url,
@@ -33,6 +34,8 @@ __all__ = [  # fixtures of every test
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
+_LEVELS = {name: logging.getLogger(name).level for name in ("", *LIBRARIES)}
+
 USERS = {"alice": "secret-alice", "bob": "secret-bob"}
 
 
@@ -41,10 +44,9 @@ def logging_as_before() -> Iterator[None]:
     """A command that runs in this process sets up its logging; the next test begins without."""
     root = logging.getLogger()
     handlers = root.handlers
-    levels = {name: logging.getLogger(name).level for name in ("", *LIBRARIES)}
     yield
     root.handlers = handlers
-    for name, level in levels.items():
+    for name, level in _LEVELS.items():
         logging.getLogger(name).setLevel(level)
 
 
