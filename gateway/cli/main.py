@@ -314,6 +314,30 @@ def conflicts(agent: AgentIds = None, config: Config = _CONFIG, as_json: Json = 
 
 
 @app.command()
+def explain(
+    *,
+    agent: Annotated[int | None, typer.Argument(metavar="[AGENT]", help="The agent's id.")] = None,
+    at: Annotated[
+        str | None,
+        typer.Option("--at", metavar="TIME", help="Why is this time blocked, or not? 2026-03-02T09:00, or a day."),
+    ] = None,
+    rdv: Annotated[int | None, typer.Option("--rdv", metavar="ID", help="What became of this RDV?")] = None,
+    absence: Annotated[int | None, typer.Option("--absence", metavar="ID", help="What became of this absence?")] = None,
+    event: Annotated[
+        str | None,
+        typer.Option("--event", metavar="HREF", help="What became of this event? By UID too if the agent is named."),
+    ] = None,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say why a time is blocked or not, or what became of a thing. By the last readings; reaches no remote system."""
+    from gateway.cli import explain as command
+
+    question = command.Question(agent=agent, at=at, rdv=rdv, absence=absence, event=event)
+    _end(command.run(config, question, as_json=as_json))
+
+
+@app.command()
 def audit(
     *,
     agent: AgentIds = None,

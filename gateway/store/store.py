@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from connectors.errors import OurBug
-from gateway.journal import log
+from gateway.journal import history, log
 from gateway.store import agents, agreed, brakes, calendars, conflicts, observed, runs, secret, work
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
@@ -243,6 +243,11 @@ class Store:
                 before_id=before_id,
                 with_content=with_content,
             )
+
+    def history(self, references: Collection[str], limit: int = 1_000) -> tuple[JournalRow, ...]:
+        """What the journal tells of these (`rdv 12`, `absence 34`, an href), newest first, without content."""
+        with self._database.read() as connection:
+            return history.history(connection, references, limit)
 
     def secret(self, name: str) -> bytes | None:
         """What `put_secret` kept under this name."""

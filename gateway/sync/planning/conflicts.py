@@ -142,14 +142,15 @@ def _absences(
         absence = seen.absence
         if seen.presence is not Presence.PRESENT or (absence.id in claimed and absence.id not in released):
             continue
-        for start, end in _times(absence, view, now, window_end, context):
+        for start, end in times_between(absence, view, now, window_end, context):
             if start < end and now < end and start < window_end:
                 yield _Busy(start, end, absence_id=absence.id)
 
 
-def _times(
+def times_between(
     absence: Absence, view: AgentView, now: datetime, window_end: datetime, context: PlanContext
 ) -> Iterator[tuple[datetime, datetime]]:
+    """When an absence takes place, as wall-clock: of a recurring one its dates between the two."""
     if absence.rrule is None:
         yield absence_span(absence)
         return
