@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-import connectors.http  # noqa: F401 - sets the level of one of its libraries
 from gateway.logs import LIBRARIES
 from tests.servers.postgres import (
     database_url,
@@ -34,19 +33,23 @@ __all__ = [  # fixtures of every test
 settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
-_LEVELS = {name: logging.getLogger(name).level for name in ("", *LIBRARIES)}
-
 USERS = {"alice": "secret-alice", "bob": "secret-bob"}
 
 
+@pytest.fixture(scope="session", autouse=True)
+def logging_levels() -> dict[str, int]:
+    """Of the libraries, before any test: as our own modules set them."""
+    return {name: logging.getLogger(name).level for name in ("", *LIBRARIES)}
+
+
 @pytest.fixture(autouse=True)
-def logging_as_before() -> Iterator[None]:
+def logging_as_before(logging_levels: dict[str, int]) -> Iterator[None]:
     """A command that runs in this process sets up its logging; the next test begins without."""
     root = logging.getLogger()
     handlers = root.handlers
     yield
     root.handlers = handlers
-    for name, level in _LEVELS.items():
+    for name, level in logging_levels.items():
         logging.getLogger(name).setLevel(level)
 
 

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
 
-from connectors.caldav.faults import Answer, retry_after, wrong_password
+from connectors.caldav.faults import wrong_password
 from connectors.caldav.memory import PasswordMemory
 from connectors.caldav.servers import Server
 from connectors.errors import AgentMustAct, ITMustAct, RetryLater
+from connectors.retry_after import retry_after_seconds
 
 
 class Door:
@@ -87,7 +88,7 @@ class Door:
             self._passwords.note_acceptance()
         if status in (429, 502, 503, 504):
             self._server.failed()
-            seconds = retry_after(Answer(status, headers or {}), self._now())
+            seconds = retry_after_seconds((headers or {}).get("retry-after"), now=self._now())
             if seconds:
                 self._not_before = self._now() + timedelta(seconds=seconds)
         else:

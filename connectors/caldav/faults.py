@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from enum import Enum, auto
 
 from connectors.caldav.dav_xml import CALDAV, DAV, error_elements
 from connectors.errors import AgentMustAct, ConnectorError, ITMustAct, OurBug, RetryLater, RightsMissing
+from connectors.retry_after import retry_after_seconds
 
 _QUOTA = frozenset({f"{DAV}quota-not-exceeded", f"{DAV}sufficient-disk-space"})
 
@@ -70,7 +70,9 @@ def failure(answer: Answer, what: str, *, system: str, owned_by_it: bool, now: d
     if status == 403:
         return RightsMissing(said, system=system)
     if status in (408, 423, 425, 429) or status >= 500:
-        return RetryLater(said, system=system, retry_after=retry_after(answer, now))
+        return RetryLater(
+            said, system=system, retry_after=retry_after_seconds(answer.headers.get("retry-after"), now=now)
+        )
     return OurBug(said, system=system)
 
 
@@ -109,16 +111,3 @@ def wrong_password(*, system: str, owned_by_it: bool) -> ConnectorError:
         remedy = "Give the account its right password. If it is right: rdv-gateway check --retry"
         return ITMustAct(said, system=system, remedy=remedy)
     return AgentMustAct(said, system=system, remedy="Enter the calendar's password again.")
-
-
-def retry_after(answer: Answer, now: datetime) -> float | None:
-    """Seconds to wait (RFC 9110 section 10.2.3), or None when the server does not say. `now`: an instant."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from connectors.errors import AgentMustAct, ConnectorError, ITMustAct, RetryLater
 from connectors.ics.settings import IcsSettings
+from connectors.retry_after import retry_after_seconds
 
 READ_ONLY = "A calendar that is subscribed to by a link is only read: nothing can be written to it."
 _AGAIN = "Publish the calendar again, and replace the link. Nothing was removed meanwhile."
@@ -41,7 +41,7 @@ def failure(answer: Answer, settings: IcsSettings, now: datetime) -> ConnectorEr
         return RetryLater(
             f"The server of the published calendar is in trouble or has too much to do ({status}).",
             system=settings.name,
-            retry_after=retry_after(answer, now),
+            retry_after=retry_after_seconds(answer.headers.get("retry-after"), now=now),
         )
     return owner_must_act(
         settings, f"The published calendar cannot be read: an answer of no use ({status}).", f"See the link. {_AGAIN}"
@@ -111,16 +111,3 @@ def only_free_busy(settings: IcsSettings) -> ConnectorError:
 def wrong_encoding(settings: IcsSettings) -> ConnectorError:
     """The body is compressed in a way that was not asked for, or damaged."""
     return not_whole(settings, "its compression cannot be read")
-
-
-def retry_after(answer: Answer, now: datetime) -> float | None:
-    """Seconds to wait (RFC 9110 section 10.2.3), or None when the server does not say. `now`: an instant."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())

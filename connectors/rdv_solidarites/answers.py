@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 
 import httpx2
 
-_SECONDS = re.compile(r"\d{1,9}")
+from connectors.retry_after import retry_after_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +41,6 @@ def answer_of(response: httpx2.Response, *, now: datetime) -> Answer:
         retry_after=retry_after_seconds(response.headers.get("Retry-After"), now=now),
         redirect_host=_redirect_host(response),
     )
-
-
-def retry_after_seconds(value: str | None, *, now: datetime) -> float | None:
-    """Retry-After in seconds (RFC 9110 section 10.2.3: a number of seconds or a date); None if unusable."""
-    text = (value or "").strip()
-    if _SECONDS.fullmatch(text):
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:  # "-0000": UTC, as RFC 5322 section 3.3 reads it
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _json_object(body: bytes) -> Mapping[str, Any] | None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.rdv_solidarites.answers import answer_of, retry_after_seconds
+from connectors.rdv_solidarites.answers import answer_of
+from connectors.retry_after import retry_after_seconds
 
 NOW = datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
 
