@@ -223,6 +223,7 @@ def test_no_log_at_any_level_holds_a_password_a_token_or_a_title(caplog: pytest.
         return WRITTEN
 
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="httpx2")  # which another connector, if there is one, keeps quiet
     with ExitStack() as stack:
         server = SocketServer(reply)
         stack.callback(server.close)
