@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,6 +23,8 @@ from sqlalchemy.engine import URL, make_url
 
 from connectors.allowed_hosts import refusal
 from connectors.caldav import PROFILES, CalDavAccount, CalDavSettings, Servers
+from connectors.errors import ConnectorError
+from connectors.http import http_client
 from connectors.ics import IcsAccount, IcsSettings
 from connectors.network import ClientCertificate, Network, Proxy
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites, RdvSolidaritesAccount
@@ -59,6 +62,7 @@ from gateway.settings_parts import SecretSource
 from gateway.settings_problems import SettingsError, nearest
 from gateway.store.database import open_database
 from gateway.store.store import Store
+from gateway.sync.ceiling import RDV_SOLIDARITES
 from gateway.sync.engine import Engine, EngineSettings
 
 
@@ -456,6 +460,32 @@ def engine_settings(settings: Settings) -> EngineSettings:
         ceiling=settings.limits.to_ceiling(),
         instance_host=urlsplit(settings.rdv_solidarites.url).hostname or "",
     )
+
+
+def known_profiles() -> frozenset[str]:
+    """Kinds of calendar servers that a configuration may name."""
+    return frozenset(PROFILES)
+
+
+def clock_offsets(settings: Settings, clock: Clock) -> dict[str, float | None]:
+    """By account name, and for RDV-Solidarités: by how many seconds the server's clock is ahead of this machine's, as
+    its Date header tells (RFC 9110 section 6.6.1: whole seconds); None when it does not answer or does not tell. One
+    request each, without credentials."""
+    offsets = {RDV_SOLIDARITES: _clock_offset(settings, settings.rdv_solidarites, clock)}
+    asked = [section for section in settings.accounts if not section.read_only]
+    return offsets | {section.name: _clock_offset(settings, section, clock) for section in asked}
+
+
+def _clock_offset(settings: Settings, section: RdvSolidaritesSection | AccountSection, clock: Clock) -> float | None:
+    parts = urlsplit(section.url)
+    try:
+        with http_client(network_of(settings, section), system=RDV_SOLIDARITES) as client:
+            asked = clock.now()
+            answer = client.head(f"{parts.scheme}://{parts.netloc}/")
+            middle = asked + (clock.now() - asked) / 2
+        return round((parsedate_to_datetime(answer.headers["Date"]) - middle).total_seconds(), 1)
+    except (httpx2.HTTPError, ConnectorError, KeyError, ValueError, TypeError):
+        return None
 
 
 def _store(settings: Settings, keys: Keyring, stack: ExitStack) -> Store:

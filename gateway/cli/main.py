@@ -28,6 +28,8 @@ app = typer.Typer(
 )
 database_app = typer.Typer(help="Look after the database.", no_args_is_help=True)
 app.add_typer(database_app, name="db")
+support_app = typer.Typer(help="When something is wrong.", no_args_is_help=True)
+app.add_typer(support_app, name="support")
 access_app = typer.Typer(help="Look after the access to RDV-Solidarités.", no_args_is_help=True)
 app.add_typer(access_app, name="rdvs")
 agents_app = typer.Typer(help="Who the agents are, and which calendars are theirs.", invoke_without_command=True)
@@ -457,6 +459,37 @@ def logout(config: Config = _CONFIG, as_json: Json = False) -> None:
     from gateway.cli import rdvs as command
 
     _end(command.logout(config, as_json=as_json))
+
+
+@support_app.command()
+def bundle(
+    *,
+    to: Annotated[Path, typer.Option("--to", metavar="FILE.zip", help="A new file.")],
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="FILE", help="Where the log is kept; its end goes in, word by word.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no server: no portraits, no clocks.")] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Write what a maintainer needs into a file: numbers, versions, switches; no title, no name, no secret."""
+    from gateway.cli import support as command
+
+    _end(command.bundle(config, to, log=log, offline=offline, as_json=as_json))
+
+
+@support_app.command()
+def who(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The bundle.")],
+    name: Annotated[list[str], typer.Argument(metavar="NAME", help="A name in it, such as agent-3f9a1c0b2d.")],
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say, with this machine's keys, whom or what a name in a bundle means."""
+    from gateway.cli import support as command
+
+    _end(command.who(config, file, name, as_json=as_json))
 
 
 def _end(code: Exit) -> None:

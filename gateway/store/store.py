@@ -9,7 +9,7 @@ from datetime import datetime
 
 from connectors.errors import OurBug
 from gateway.journal import history, log
-from gateway.store import agents, agreed, brakes, calendars, conflicts, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, conflicts, facts, observed, runs, secret, work
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
@@ -248,6 +248,23 @@ class Store:
         """What the journal tells of these (`rdv 12`, `absence 34`, an href), newest first, without content."""
         with self._database.read() as connection:
             return history.history(connection, references, limit)
+
+    # --- figures ---------------------------------------------------------------------------------------------
+
+    def database_facts(self) -> facts.DatabaseFacts:
+        """How large and how sound the database is. Reads all of it."""
+        with self._database.read() as connection:
+            return facts.database_facts(connection)
+
+    def agreed_counts(self) -> dict[int, dict[str, int]]:
+        """By agent: how many copies, blocks, mirrors and suppressions are agreed."""
+        with self._database.read() as connection:
+            return facts.agreed_counts(connection)
+
+    def journal_facts(self, since: datetime) -> facts.JournalFacts:
+        """How many entries there are, and of which kinds since an instant."""
+        with self._database.read() as connection:
+            return facts.journal_facts(connection, since)
 
     def secret(self, name: str) -> bytes | None:
         """What `put_secret` kept under this name."""
