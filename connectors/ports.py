@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Protocol, runtime_checkable
 
 from connectors.records import (
     Absence,
@@ -155,6 +155,15 @@ class RdvSolidaritesAccount(RdvSolidarites, Protocol):
 
     def webhooks_listable(self, organisation_id: int) -> bool:
         """Whether the account may list the webhook endpoints of an organisation; False for a refusal (403)."""
+
+
+@runtime_checkable
+class TellsTime(Protocol):
+    """A remote whose answers say what time it is there."""
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """How far its clock was ahead of ours at its last answer; None when no answer told."""
 
 
 class Clock(Protocol):

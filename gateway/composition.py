@@ -56,6 +56,7 @@ from gateway.clock import SystemClock
 from gateway.consent import StoredToken
 from gateway.keys import Keyring, load_keys
 from gateway.remembered import RememberedFeed, RememberedPassword, RememberedServers
+from gateway.run_counter import FileRunCounter
 from gateway.settings import AccountSection, OAuthSection, RdvSolidaritesSection, Settings
 from gateway.settings_network import ClientCertificateKeys
 from gateway.settings_parts import SecretSource
@@ -173,6 +174,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
             settings=engine_settings(settings),
             clock=clock,
             new_id=lambda: uuid4().hex,
+            counter=FileRunCounter.beside(settings.gateway.keys),
         )
         yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys)
 
@@ -459,6 +461,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         threads_per_host=settings.gateway.threads_per_host,
         ceiling=settings.limits.to_ceiling(),
         instance_host=urlsplit(settings.rdv_solidarites.url).hostname or "",
+        guard=settings.limits.to_guard(),
     )
 
 

@@ -32,6 +32,7 @@ from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.settings_rules import RulesSection
 from gateway.sync.ceiling import Ceiling
+from gateway.sync.guard.values import GuardLimits
 
 DEFAULT_FILE = "rdv-gateway.toml"
 
@@ -40,6 +41,7 @@ CODE_SHOWN = "urn:ietf:wg:oauth:2.0:oob"
 
 _SYSTEMS = frozenset({"configuration", "database", "keys", "network", "rdv_solidarites"})
 _CEILING = Ceiling()
+_GUARD = GuardLimits()
 
 
 def _url(value: str) -> str:
@@ -211,10 +213,20 @@ class AccountSection(ReachKeys):
 
 
 class LimitsSection(Section):
-    """The most writes that each remote system gets: `gateway.sync.ceiling.Ceiling`."""
+    """The most writes that each remote system gets (`gateway.sync.ceiling.Ceiling`), and what is too much at once
+    (`gateway.sync.guard.values.GuardLimits`)."""
 
     writes_per_hour: int = Field(default=_CEILING.per_hour, ge=1, le=1_000_000)
     writes_per_day: int = Field(default=_CEILING.per_day, ge=1, le=10_000_000)
+
+    many_agents_share: float = Field(default=_GUARD.agents_share, ge=0, le=1)
+    many_agents_least: int = Field(default=_GUARD.agents_least, ge=2, le=100_000)
+    clock_tolerance_minutes: float = Field(default=_GUARD.clock_tolerance / timedelta(minutes=1), ge=1, le=24 * 60)
+
+    def to_guard(self) -> GuardLimits:
+        """The same choices as the guard takes them."""
+        tolerance = timedelta(minutes=self.clock_tolerance_minutes)
+        return GuardLimits(self.many_agents_share, self.many_agents_least, tolerance)
 
     def to_ceiling(self) -> Ceiling:
         """The same choices as the engine takes them."""

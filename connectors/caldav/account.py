@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from copy import copy
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from connectors.caldav.asking import Asking
 from connectors.caldav.door import Door
@@ -90,6 +90,11 @@ class CalDavAccount:
     def host(self) -> str:
         """`host:port` of the server."""
         return f"{self._url.host}:{self._url.port or (443 if self._url.scheme == 'https' else 80)}"
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """See `connectors.ports.TellsTime`."""
+        return self._door.clock_offset
 
     @property
     def requests(self) -> int:

@@ -12,6 +12,7 @@ from connectors.caldav.memory import PasswordMemory
 from connectors.caldav.servers import Server
 from connectors.errors import AgentMustAct, ITMustAct, RetryLater
 from connectors.retry_after import retry_after_seconds
+from connectors.server_time import ServerTime
 
 
 class Door:
@@ -37,6 +38,12 @@ class Door:
         self._accepted = False
         self._not_before: datetime | None = None
         self._requests = 0
+        self._time = ServerTime()
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """See `connectors.ports.TellsTime`."""
+        return self._time.offset
 
     @property
     def requests(self) -> int:
@@ -79,6 +86,7 @@ class Door:
 
         `headers`: names in lower case.
         """
+        self._time.note((headers or {}).get("date"), self._now())
         if status == 401:
             self._refused = True
             self._passwords.note_refusal()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import httpx2
@@ -77,6 +78,11 @@ class RdvSolidaritesClient:
             # Room for one more attempt after one that timed out, and for the pauses of two quick failures.
             read_budget=1.5 * network.read_timeout + 5.0,
         )
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """See `connectors.ports.TellsTime`."""
+        return self._wire.clock_offset
 
     @property
     def requests(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -17,6 +18,7 @@ from connectors.rdv_solidarites.answers import Answer, answer_of
 from connectors.rdv_solidarites.authentication import Authentication
 from connectors.rdv_solidarites.faults import SYSTEM, Call, failure, no_answer, not_the_api
 from connectors.rdv_solidarites.pace import Pace
+from connectors.server_time import ServerTime
 
 _PAUSES = (0.5, 2.0)  # seconds before the second and the third attempt of a read
 _LONGEST_WAIT = 5.0  # seconds of Retry-After that a read waits for in place
@@ -43,6 +45,12 @@ class Wire:
         self._read_budget = read_budget
         self._counting = threading.Lock()
         self._requests = 0
+        self._time = ServerTime()
+
+    @property
+    def clock_offset(self) -> timedelta | None:
+        """See `connectors.ports.TellsTime`."""
+        return self._time.offset
 
     @property
     def requests(self) -> int:
@@ -151,8 +159,10 @@ class Wire:
         with self._counting:
             self._requests += 1
         try:
-            return self._client.send(request)
+            response = self._client.send(request)
         except httpx2.HTTPError as error:
             url = str(self._client.base_url)
             fault = network_fault(error, url=url, network=self._network, system=SYSTEM)
             raise fault or no_answer(error, call, what) from error
+        self._time.note(response.headers.get("Date"), self._clock.now())
+        return response

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gateway.audit.values import Cause, Finding
 from gateway.sync.ceiling import remote_of
-from gateway.sync.guard import GuardContext, guard, totals_of
+from gateway.sync.guard import context_of, guard
 from gateway.sync.planning import PlanContext, make_plan
 from gateway.sync.values import AgentView, Change, Conflict, ConflictKind, Guarded, Operation, Plan
 
@@ -33,8 +33,7 @@ class Decided:
 def decide(view: AgentView, context: PlanContext, approvals: frozenset[str]) -> Decided:
     """Plan and guard, as a sync would."""
     plan = make_plan(view, context)
-    limits = GuardContext(view.agent.state, totals_of(view), approvals, context.rules(view.agent))
-    return Decided(plan, guard(plan, limits))
+    return Decided(plan, guard(plan, context_of(view, plan, approvals, context.rules(view.agent))))
 
 
 def plan_findings(

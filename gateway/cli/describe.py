@@ -215,6 +215,7 @@ def run_json(report: RunReport) -> dict[str, object]:
         "held": [held_json(held) for agent in report.agents for held in agent.held],
         "waiting": [operation_json(operation) for agent in report.agents for operation in agent.waiting],
         "stopped": stop_json(report.stop),
+        "told": list(report.told),
         "set_aside": [set_aside_json(item) for agent in report.agents for item in agent.set_aside],
         "conflicts": [conflict_json(conflict) for agent in report.agents for conflict in agent.conflicts],
         "errors": [problem_json(problem) for problem in problems_of(report)],
@@ -230,14 +231,14 @@ def stop_json(given: Stop | None) -> dict[str, object] | None:
 
 def writes(operations: Iterable[Operation], side: Side) -> int:
     """How many of them write on that side: all but pairings."""
-    return sum(operation.side is side and operation.action is not Action.PAIR for operation in operations)
+    return sum(operation.side is side and operation.writes for operation in operations)
 
 
 def seconds_needed(operations: Sequence[Operation], requests_per_second: float) -> float:
     """How long the writes to RDV-Solidarités last at the configured rate; changes and removals read first."""
     requests = 0
     for operation in operations:
-        if operation.side is Side.RDV_SOLIDARITES and operation.action is not Action.PAIR:
+        if operation.side is Side.RDV_SOLIDARITES and operation.writes:
             requests += 1 if operation.action is Action.CREATE else 2
     return requests / requests_per_second
 

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from gateway.cli.exits import Exit
+from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, pins, reject
 from gateway.cli.options import DEFAULT_CONFIG as _CONFIG
 from gateway.cli.options import AgentIds, Agents, Config, Everybody, Json, Output, Wave
 from gateway.cli.rules_commands import rules_app, seen_by
@@ -36,9 +37,8 @@ agents_app = typer.Typer(help="Who the agents are, and which calendars are their
 app.add_typer(agents_app, name="agents")
 app.add_typer(rules_app, name="rules")
 app.command(name="seen-by")(seen_by)
-
-OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
-HoldReasonName = Literal["first_run", "many_removals", "unproven", "found_absence"]
+for command_on_holds in (holds, reject, pins):
+    app.command()(command_on_holds)
 
 
 @app.callback()

@@ -91,6 +91,8 @@ def _show(report: RunReport, ahead: Outlook, zones: Zones) -> None:
     for line in problem_lines(problems_of(report)):
         messages().print(line)
     console.print(_summary(report, ahead))
+    for sentence in report.told:
+        messages().print(f"database: {sentence}.")
     for line in stop_lines(report.stop):
         messages().print(line)
 

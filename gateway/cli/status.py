@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from gateway.cli.approve import hold_json, holds_table
+from gateway.cli.approve import hold_json
 from gateway.cli.conflicts import counts_json, counts_table, needs_person
 from gateway.cli.describe import problem_json, problem_lines, stop_json
 from gateway.cli.exits import Exit
+from gateway.cli.holds import states_json, states_table
 from gateway.cli.outlook import used
 from gateway.cli.output import age, messages, moment, print_json, results, table
 from gateway.cli.session import local
@@ -41,6 +42,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
     with local(config) as (settings, store):
         agents, holds, runs = store.agent_status(), store.holds(), store.runs(_RUNS_SHOWN)
         conflicts = store.conflict_counts()
+        told, pins = store.told(), store.pins()
         stop, written = store.stop(), tuple(used(settings, store, now))
         warning = _access_warning(settings, store, now)
     if as_json:
@@ -48,6 +50,9 @@ def run(config: Path, *, as_json: bool) -> Exit:
             {
                 "agents": [_agent_json(agent, now) for agent in agents],
                 "held": [hold_json(hold) for hold in holds],
+                "states": states_json(holds),
+                "pinned": len(pins),
+                "told": list(told),
                 "conflicts": counts_json(conflicts),
                 "runs": [_run_json(row) for row in runs],
                 "stopped": stop_json(stop),
@@ -59,12 +64,18 @@ def run(config: Path, *, as_json: bool) -> Exit:
         console = results()
         console.print(table("Agents", _AGENT_COLUMNS, (_agent_row(agent, now) for agent in agents)))
         if holds:
-            console.print(holds_table(holds))
+            console.print(states_table(holds))
         if conflicts:
             console.print(counts_table(conflicts))
         console.print(table("Last runs", _RUN_COLUMNS, map(_run_row, runs)))
         if written:
             console.print(table("Writes", _WRITE_COLUMNS, written))
+        if holds:
+            messages().print("Each of what is held: `rdv-gateway holds`.")
+        if pins:
+            messages().print(f"{len(pins)} stay as they are since they were rejected or undone: `rdv-gateway pins`.")
+        for sentence in told:
+            messages().print(f"database: {sentence}.")
         for line in (*problem_lines([warning] if warning else []), *stop_lines(stop)):
             messages().print(line)
     if any(agent.last_problem for agent in agents) or (runs and runs[0].problems):

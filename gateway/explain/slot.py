@@ -10,7 +10,7 @@ from enum import StrEnum
 from connectors.records import Rdv
 from gateway.rules.explaining import EventExplanation, events_at, explain_event
 from gateway.store.values import JournalRow
-from gateway.sync.guard import GuardContext, guard, totals_of
+from gateway.sync.guard import context_of, guard
 from gateway.sync.planning import PlanContext, make_plan
 from gateway.sync.planning.conflicts import times_between
 from gateway.sync.values import (
@@ -222,8 +222,7 @@ def _intended(
     view: AgentView, slot: tuple[datetime, datetime], context: PlanContext, circumstances: Circumstances
 ) -> Iterator[Intended]:
     plan = make_plan(view, context)
-    limits = GuardContext(view.agent.state, totals_of(view), circumstances.approvals, context.rules(view.agent))
-    guarded = guard(plan, limits)
+    guarded = guard(plan, context_of(view, plan, circumstances.approvals, context.rules(view.agent)))
     waits = ""
     if circumstances.stop is not None:
         waits = "a person stopped all writes: `rdv-gateway resume --writes`"

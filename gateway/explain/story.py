@@ -12,8 +12,9 @@ from datetime import datetime
 from gateway.explain.slot import AUTHORS, source_of
 from gateway.rules.explaining import explain_event
 from gateway.store.values import JournalRow
-from gateway.sync.guard import GuardContext, guard, totals_of
+from gateway.sync.guard import context_of, guard
 from gateway.sync.planning import PlanContext, make_plan
+from gateway.sync.planning.pins import pin_text
 from gateway.sync.values import (
     Action,
     AgentView,
@@ -94,6 +95,8 @@ _CHANGES = {
     ChangeKind.SUPPRESSION_ENDED.value: "what a person had freed may block again: its event changed",
     ChangeKind.PROVENANCE_MOVED.value: "the absence stands for another event of the same time now",
     ChangeKind.MIRROR_AGREED.value: "both sides were seen equal",
+    ChangeKind.BLOCK_LOST.value: "the absence is gone, which nobody meant: it is made again",
+    ChangeKind.PIN_ENDED.value: "it follows its source again: that asks for something else now",
     ChangeKind.MIRROR_FORGOTTEN.value: "it is gone on both sides, or past",
 }
 _CONFLICTS = frozenset(kind.value for kind in ConflictKind)
@@ -230,6 +233,13 @@ def event_standing(view: AgentView, event: SeenEvent, context: PlanContext, appr
 # --- what is decided -----------------------------------------------------------------------------------------
 
 
+def _pinned(view: AgentView, name: str) -> Iterator[str]:
+    for pin in view.pins:
+        if pin_text(pin) == name:
+            why = "rejected" if pin.reason == "reject" else "undone"
+            yield f"it stays as it is since {pin.by} {why} it: `rdv-gateway pins {pin.agent_id}`"
+
+
 def _decided(
     view: AgentView,
     context: PlanContext,
@@ -241,7 +251,7 @@ def _decided(
 ) -> Iterator[str]:
     """What is to be done about it, what waits, what a person should know, what was sent and is not settled."""
     plan = make_plan(view, context)
-    guarded = guard(plan, GuardContext(view.agent.state, totals_of(view), approvals, context.rules(view.agent)))
+    guarded = guard(plan, context_of(view, plan, approvals, context.rules(view.agent)))
 
     def is_meant(each: Operation | Conflict) -> bool:
         return concerns(each) or (bool(each.href) and each.href in hrefs)
@@ -252,6 +262,7 @@ def _decided(
         if is_meant(held.operation):
             what = f"{held.operation.action.value} {held.operation.kind.value} ({held.operation.rule})"
             yield f"held, {what}: {held.explanation or held.reason.value}"
+    yield from _pinned(view, name)
     for conflict in filter(is_meant, plan.conflicts):
         yield f"conflict, {conflict.kind.value}: {conflict.reason}"
     for item in plan.set_aside:

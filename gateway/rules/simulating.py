@@ -14,7 +14,7 @@ from gateway.rules.outcome import Outcome, Span, outcome
 from gateway.sync.figures import weekly_hours
 from gateway.sync.guard import GuardContext, guard, totals_of
 from gateway.sync.planning import PlanContext, make_plan
-from gateway.sync.values import Action, AgentView, Held, Operation
+from gateway.sync.values import AgentView, Held, Operation
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ def simulate(
 
 
 def _writes(operations: Iterable[Operation]) -> int:
-    return sum(operation.action is not Action.PAIR for operation in operations)
+    return sum(operation.writes for operation in operations)
 
 
 def _future(state: Outcome, now: datetime) -> tuple[Span, ...]:

@@ -6,6 +6,8 @@ import asyncio
 import json
 from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, replace
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -54,11 +56,23 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif scope["path"].startswith(_API):
-            await self._play(scope, receive, _noticed(send))
+            await self._play(scope, receive, self._noticed(send))
         elif scope["method"] not in ("GET", "HEAD") and _crosses_sites(scope):
-            await _send(_noticed(send), Answer(403, [], b"refused: this form was sent by another site\n"))
+            await _send(self._noticed(send), Answer(403, [], b"refused: this form was sent by another site\n"))
         else:
-            await self._app(scope, receive, _noticed(send))
+            await self._app(scope, receive, self._noticed(send))
+
+    def _noticed(self, send: Send) -> Send:
+        """Says what this is, and what time it is here."""
+        date = format_datetime(self._clock().astimezone(UTC), usegmt=True).encode()
+
+        async def noticed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                said = [(NOTICE_HEADER.lower().encode(), NOTICE.encode()), (b"date", date)]
+                message["headers"] = [*message.get("headers", []), *said]
+            await send(message)
+
+        return noticed
 
     async def _play(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _whole_body(receive)
@@ -177,15 +191,6 @@ def _with_records(answer: Answer, records: list[object]) -> Answer:
         return answer
     root = next(name for name in content if name != "meta")
     return replace(answer, body=json.dumps({root: records, "meta": content["meta"]}, ensure_ascii=False).encode())
-
-
-def _noticed(send: Send) -> Send:
-    async def noticed(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", []), (NOTICE_HEADER.lower().encode(), NOTICE.encode())]
-        await send(message)
-
-    return noticed
 
 
 def _crosses_sites(scope: Scope) -> bool:

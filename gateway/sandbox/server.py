@@ -90,6 +90,7 @@ class Sandbox:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                date_header=False,
             )
         )
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="sandbox-http")

@@ -25,9 +25,19 @@ from sqlalchemy import (
 )
 
 from gateway.store.columns import AnyText, Identifier, Instant, WallClock
-from gateway.sync.values import Action, AgentState, BlockOrigin, HoldReason, ObjectKind, OperationClass, Presence, Side
+from gateway.sync.values import (
+    Action,
+    AgentState,
+    BlockOrigin,
+    HoldReason,
+    ObjectKind,
+    OperationClass,
+    PinnedThing,
+    Presence,
+    Side,
+)
 
-REVISION = "0005"
+REVISION = "0006"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -371,6 +381,28 @@ run = Table(
     Column("problems", AnyText, nullable=False),  # JSON
     Column("requests", AnyText, nullable=False),  # JSON
     Column("waiting", Integer, nullable=False, server_default="0"),
+)
+
+agent_history = Table(
+    "agent_history",
+    metadata,
+    Column("agent_id", Identifier, ForeignKey("linked_agent.agent_id"), primary_key=True, autoincrement=False),
+    Column("content", AnyText, nullable=False),  # JSON: what the guard remembers
+)
+
+pin = Table(
+    "pin",
+    metadata,
+    _agent(),
+    _text("thing"),
+    Column("number", Identifier, nullable=False),
+    _text("version"),
+    _text("digest"),
+    _text("reason"),
+    Column("at", Instant, nullable=False),
+    _text("by"),
+    PrimaryKeyConstraint("agent_id", "thing", "number"),
+    _one_of("thing", PinnedThing),
 )
 
 write_count = Table(

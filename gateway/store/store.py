@@ -3,13 +3,13 @@ same thread, what that transaction wrote too."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from connectors.errors import OurBug
 from gateway.journal import history, log
-from gateway.store import agents, agreed, brakes, calendars, conflicts, facts, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, conflicts, facts, guarding, observed, runs, secret, work
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
@@ -27,6 +27,7 @@ from gateway.store.values import (
     StoredWindow,
 )
 from gateway.sync.values import (
+    AgentHistory,
     AgentState,
     AgentView,
     CalendarRef,
@@ -34,6 +35,7 @@ from gateway.sync.values import (
     LinkedAgent,
     MatchedAgent,
     OpenIntent,
+    Pin,
     PlanFigures,
     Stop,
 )
@@ -109,6 +111,8 @@ class Store:
                 mirrors=agreed.mirrors(connection, agent_id),
                 suppressions=agreed.suppressions(connection, agent_id),
                 open_intents=work.open_intents(connection, self._keys, agent_id),
+                pins=guarding.pins(connection, agent_id),
+                history=guarding.history(connection, agent_id),
             )
 
     def agent_status(self) -> tuple[AgentStatus, ...]:
@@ -186,6 +190,36 @@ class Store:
         """Digests of operations that a person approved and that are not done yet."""
         with self._database.read() as connection:
             return work.approvals(connection, agent_id)
+
+    def history_of(self, agent_id: int) -> AgentHistory:
+        """What the guard remembers of this agent (`AgentView.history`); nothing at first."""
+        with self._database.read() as connection:
+            return guarding.history(connection, agent_id)
+
+    def pins(self, agent_id: int | None = None) -> tuple[Pin, ...]:
+        """What persons said shall stay as it is; of one agent, or of all."""
+        with self._database.read() as connection:
+            return guarding.pins(connection, agent_id)
+
+    def left_before(self, agent_id: int, rdv_ids: Collection[int]) -> Mapping[int, frozenset[str]]:
+        """By RDV, keyed digests of all that was ever left of its copy (`JournalEntry.after_digest`)."""
+        with self._database.read() as connection:
+            return guarding.left_before(connection, agent_id, rdv_ids)
+
+    def last_instant(self) -> datetime | None:
+        """The latest instant at which a run began or ended; None before the first."""
+        with self._database.read() as connection:
+            return guarding.last_instant(connection)
+
+    def run_count(self) -> int:
+        """How many runs this database, or one that it was copied from, has seen."""
+        with self._database.read() as connection:
+            return guarding.run_count(connection)
+
+    def told(self) -> tuple[str, ...]:
+        """What befell this database and is not over, in sentences for IT."""
+        with self._database.read() as connection:
+            return guarding.told(connection)
 
     def conflicts(self, agent_id: int | None = None) -> tuple[ConflictRow, ...]:
         """What a person should know or settle, as the last runs found it, by agent and by the time concerned."""

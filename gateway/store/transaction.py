@@ -11,10 +11,11 @@ from connectors.errors import OurBug
 from connectors.records import Absence, Rdv, RdvSelection
 from gateway.journal import log
 from gateway.keys import Keyring
-from gateway.store import agents, agreed, brakes, calendars, conflicts, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, conflicts, guarding, observed, runs, secret, work
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.values import CalendarState, ConflictNotice, OrganisationState, StoredWindow
 from gateway.sync.values import (
+    AgentHistory,
     AgentReport,
     AgentState,
     AgreedCopy,
@@ -27,6 +28,7 @@ from gateway.sync.values import (
     MatchedAgent,
     OpenIntent,
     Operation,
+    Pin,
     PlanFigures,
     PoolBlock,
     Presence,
@@ -233,6 +235,10 @@ class Transaction:
         """These are all the agent's holds now. One that was held already keeps its `since`."""
         work.replace_holds(self._connection, agent_id, held, run_id=run_id, at=at)
 
+    def drop_holds(self, agent_id: int, digests: Collection[str]) -> None:
+        """These wait no longer: a person refused them."""
+        work.drop_holds(self._connection, agent_id, digests)
+
     def approve(self, agent_id: int, digests: Collection[str], *, at: datetime, by: str) -> None:
         """A person lets these operations (`Operation.digest`) pass."""
         work.approve(self._connection, agent_id, digests, at=at, by=by)
@@ -244,6 +250,28 @@ class Transaction:
     def consume_approval(self, agent_id: int, digest: str) -> bool:
         """Use an approval up; False when there was none."""
         return work.consume_approval(self._connection, agent_id, digest)
+
+    # --- what the guard remembers ------------------------------------------------------------------------------
+
+    def put_history(self, agent_id: int, kept: AgentHistory) -> None:
+        """What to remember of an agent."""
+        guarding.put_history(self._connection, agent_id, kept)
+
+    def put_pin(self, made: Pin) -> None:
+        """Keep something as it is until its source asks for something else."""
+        guarding.put_pin(self._connection, made)
+
+    def drop_pin(self, ended: Pin) -> bool:
+        """False when there was none on this thing."""
+        return guarding.drop_pin(self._connection, ended.agent_id, ended.thing, ended.number)
+
+    def set_run_count(self, count: int) -> None:
+        """How many runs there were; see `Store.run_count`."""
+        guarding.set_run_count(self._connection, count)
+
+    def set_told(self, sentences: Collection[str]) -> None:
+        """What befell the database, until it is over."""
+        guarding.set_told(self._connection, sentences)
 
     # --- conflicts -------------------------------------------------------------------------------------------
 

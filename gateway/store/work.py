@@ -141,6 +141,10 @@ def replace_holds(connection: Connection, agent_id: int, held: Sequence[Held], *
         )
 
 
+def drop_holds(connection: Connection, agent_id: int, digests: Collection[str]) -> None:
+    connection.execute(delete(hold).where(hold.c.agent_id == agent_id, hold.c.digest.in_(digests)))
+
+
 def _hold_row(agent_id: int, digest: str, held: Held, *, since: datetime, run_id: str) -> dict[str, object]:
     operation = held.operation
     return {

@@ -16,7 +16,7 @@ from gateway.sync.apply import Applier, Outcome
 from gateway.sync.busy_load import busy_load
 from gateway.sync.ceiling import Ceiling, remote_of, split
 from gateway.sync.figures import figures_of
-from gateway.sync.guard import GuardContext, guard, totals_of
+from gateway.sync.judging import Judge, Judged
 from gateway.sync.keep_conflicts import keep_conflicts
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
@@ -32,7 +32,6 @@ from gateway.sync.values import (
     HoldReason,
     LinkedAgent,
     Operation,
-    Plan,
     Problem,
     Side,
 )
@@ -57,8 +56,7 @@ class Unfinished:
 
     agent: LinkedAgent
     rest: tuple[Operation, ...]
-    plan: Plan
-    guarded: Guarded
+    judged: Judged
     settlement: Settlement
     applier: Applier
     ledger: Ledger
@@ -81,11 +79,15 @@ class AgentRunner:
     dry_run: bool
     ceiling: Ceiling
     shares: Mapping[str, int]  # by remote, what each agent may write at once
+    judge: Judge
 
     def work(self, agent: LinkedAgent, reading: RdvSolidaritesReading) -> AgentReport | Unfinished:
         """Bring one agent as far as its plan, the guard and its share of the writes allow."""
         if agent.agent_id not in reading.visible_agents:
             return self.failed(agent, (_invisible(agent),))
+        trouble = self.judge.wrong_clock(agent, self.clock, self.rdv_solidarites, self.accounts)
+        if trouble is not None:
+            return self.failed(agent, (trouble,))
         recorder = Recorder(self.store, self.accounts, self.observer, self.context, self.clock, self.run_id)
         view = self.store.agent_view(agent.agent_id)
         ledger = Ledger.of(view)
@@ -94,12 +96,11 @@ class AgentRunner:
             settlement = self._settle(recorder, ledger, view, reading)
             view = self.store.agent_view(agent.agent_id)
             ledger = Ledger.of(view)
-        plan = make_plan(view, self.context)
-        guarded = guard(plan, self._guard_context(agent, view))
+        judged = self.judge.judge(view, make_plan(view, self.context), reading.sign)
         if self.dry_run:
-            report = self._finish(agent, plan, guarded, _Progress(), settlement, complete=False)
+            report = self._finish(agent, judged, _Progress(), settlement, complete=False)
             return replace(report, load=busy_load(view, self.context))
-        for change in plan.changes:
+        for change in judged.guarded.changes:
             recorder.changed(change)
         applier = Applier(
             self.store,
@@ -112,25 +113,25 @@ class AgentRunner:
             self.ceiling,
         )
         progress = _Progress()
-        at_once, rest = split(guarded.allowed, self.shares)
+        now, later = self.judge.put_off(judged)
+        at_once, rest = split(now, self.shares)
         _apply_all(applier, ledger, at_once, progress)
-        unfinished = Unfinished(
-            agent, tuple(rest), plan, guarded, settlement, applier, ledger, progress, reading.complete
-        )
+        rest += later
+        unfinished = Unfinished(agent, tuple(rest), judged, settlement, applier, ledger, progress, reading.complete)
         return unfinished if rest else self.resume(unfinished, {})
 
     def resume(self, unfinished: Unfinished, granted: Mapping[str, int]) -> AgentReport:
         """Write `granted` more by remote; what is left then waits for a later run."""
         progress = unfinished.progress
-        now, later = split(unfinished.rest, granted)
+        judged, rest = self.judge.hold_removals(unfinished.judged, unfinished.rest)
+        now, later = split(rest, granted)
         _apply_all(unfinished.applier, unfinished.ledger, now, progress)
         progress.waiting += [each for each in later if each.side not in progress.troubled]
         if not progress.stopped:
-            self._end_first_run(unfinished.agent, unfinished.guarded)
+            self._end_first_run(unfinished.agent, judged.guarded)
         return self._finish(
             unfinished.agent,
-            unfinished.plan,
-            unfinished.guarded,
+            judged,
             progress,
             unfinished.settlement,
             complete=unfinished.complete and not progress.waiting,
@@ -157,14 +158,6 @@ class AgentRunner:
         )
         return settler.settle(ledger, view.open_intents)
 
-    def _guard_context(self, agent: LinkedAgent, view: AgentView) -> GuardContext:
-        return GuardContext(
-            state=agent.state,
-            totals=totals_of(view),
-            approvals=self.store.approvals(agent.agent_id),
-            rules=self.context.rules(agent),
-        )
-
     def _end_first_run(self, agent: LinkedAgent, guarded: Guarded) -> None:
         """The approved first plan is done: from now on the ordinary guards hold.
 
@@ -182,13 +175,13 @@ class AgentRunner:
     def _finish(
         self,
         agent: LinkedAgent,
-        plan: Plan,
-        guarded: Guarded,
+        judged: Judged,
         progress: _Progress,
         settlement: Settlement,
         *,
         complete: bool,
     ) -> AgentReport:
+        plan, guarded = judged.plan, judged.guarded
         problems = (*settlement.problems, *progress.problems)
         report = AgentReport(
             agent_id=agent.agent_id,
@@ -208,6 +201,7 @@ class AgentRunner:
             if not self.dry_run:
                 rules = self.context.rules(agent)
                 keep_conflicts(tx, agent, plan.conflicts, tell=rules.tell_conflicts, run_id=self.run_id, at=now)
+                judged.remember(tx)
             if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved:
                 horizon = self.context.rules(agent).horizon_days
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from gateway.sync.values import Action, Operation, Side
+from gateway.sync.values import Operation, Side
 
 HOUR = timedelta(hours=1)
 DAY_HOURS = 24
@@ -30,7 +30,7 @@ def hour_of(instant: datetime) -> datetime:
 
 def remote_of(operation: Operation) -> str | None:
     """Whose ceiling an operation counts against; None: it writes nothing remote."""
-    if operation.action is Action.PAIR:
+    if not operation.writes:
         return None
     if operation.side is Side.CALENDAR and operation.ref is not None:
         # The parts of an account that serves many agents are one server: `<section>/<part>`.

@@ -18,7 +18,11 @@ from gateway.rules.book import RuleBook
 from gateway.store.store import Store
 from gateway.sync.agent_run import AgentRunner, Unfinished
 from gateway.sync.ceiling import RDV_SOLIDARITES, Ceiling, even_share, nearest_first, writes_by_remote
+from gateway.sync.epoch import NoRunCounter, RunCounter, count_run, forget_what_is_over
 from gateway.sync.fleet import Fleet, Steps
+from gateway.sync.guard.fleet import Tally
+from gateway.sync.guard.values import GuardLimits
+from gateway.sync.judging import Judge
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
 from gateway.sync.planning import PlanContext
@@ -40,6 +44,7 @@ class EngineSettings:
     threads_per_host: int = 4
     ceiling: Ceiling = field(default_factory=Ceiling)
     instance_host: str = ""  # of RDV-Solidarités
+    guard: GuardLimits = field(default_factory=GuardLimits)
 
 
 def plan_context(settings: EngineSettings, keys: Keyring, now: datetime) -> PlanContext:
@@ -57,7 +62,8 @@ def plan_context(settings: EngineSettings, keys: Keyring, now: datetime) -> Plan
 class Engine:
     """Runs syncs. One run at a time per database: the caller holds the sync lock.
 
-    `pools` makes the executor for one server, by name; None: a few threads each.
+    `pools` makes the executor for one server, by name; None: a few threads each. `counter`: by which a database of an
+    earlier day is known for one.
     """
 
     def __init__(
@@ -71,8 +77,10 @@ class Engine:
         clock: Clock,
         new_id: Callable[[], str],
         pools: Callable[[str], Executor] | None = None,
+        counter: RunCounter | None = None,
     ) -> None:
         self._store = store
+        self._counter = counter or NoRunCounter()
         self._rdv_solidarites = rdv_solidarites
         self._accounts = accounts
         self._keys = keys
@@ -102,9 +110,12 @@ class Engine:
         requests_before = self._requests()
         active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
         agents = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
+        last_instant = self._store.last_instant()
         with self._store.transaction() as tx:
+            count = count_run(self._store, tx, self._counter, [agent.agent_id for agent in active])
             tx.start_run(run_id, at=started, dry_run=dry_run)
-        runner = self._runner(run_id, started, agents, dry_run=dry_run)
+        self._counter.note(count)
+        runner = self._runner(run_id, started, agents, last_instant, dry_run=dry_run)
         steps = Steps(
             read_rdv_solidarites=partial(self._reader(run_id).read, frozenset(agent.agent_id for agent in active)),
             read_calendar=partial(self._calendars.read, run_id=run_id),
@@ -127,9 +138,11 @@ class Engine:
             requests=tuple(sorted((name, requests[name]) for name in requests)),
             dry_run=dry_run,
             stop=self._store.stop(),
+            told=self._store.told(),
         )
         with self._store.transaction() as tx:
             tx.finish_run(report, at=finished)
+            forget_what_is_over(self._store, tx)
         _LOG.info("run finished", run_id=run_id, agents=len(reports), seconds=report.seconds, dry_run=dry_run)
         return report
 
@@ -157,19 +170,30 @@ class Engine:
         sharing = Counter(agent.target.account for agent in agents) + Counter({RDV_SOLIDARITES: len(agents)})
         return {remote: even_share(self._left(remote), count) for remote, count in sharing.items()}
 
-    def _runner(self, run_id: str, started: datetime, agents: tuple[LinkedAgent, ...], *, dry_run: bool) -> AgentRunner:
+    def _runner(
+        self,
+        run_id: str,
+        started: datetime,
+        agents: tuple[LinkedAgent, ...],
+        last_instant: datetime | None,
+        *,
+        dry_run: bool,
+    ) -> AgentRunner:
+        context, limits = plan_context(self._settings, self._keys, started), self._settings.guard
+        live = sum(agent.state is AgentState.LIVE for agent in agents)
         return AgentRunner(
             store=self._store,
             rdv_solidarites=self._rdv_solidarites,
             accounts=self._accounts,
             observer=self._calendars,
-            context=plan_context(self._settings, self._keys, started),
+            context=context,
             clock=self._clock,
             run_id=run_id,
             started=started,
             dry_run=dry_run,
             ceiling=self._settings.ceiling,
             shares=self._shares(agents),
+            judge=Judge(self._store, context, limits, Tally(live, limits), last_instant),
         )
 
     def _reader(self, run_id: str) -> RdvSolidaritesObserver:

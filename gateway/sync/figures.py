@@ -41,7 +41,7 @@ def figures_of(plan: Plan, guarded: Guarded, *, horizon_days: int, at: datetime)
 
 
 def _writes(operations: Iterable[Operation], side: Side) -> int:
-    return sum(operation.side is side and operation.action is not Action.PAIR for operation in operations)
+    return sum(operation.side is side and operation.writes for operation in operations)
 
 
 def weekly_hours(intervals: Iterable[tuple[datetime, datetime]], start: datetime, end: datetime) -> float:

@@ -19,8 +19,9 @@ from connectors.records import Absence, Organisation, Rdv, RdvListing, RdvSelect
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
+from gateway.sync.guard.signs import rdvs_restored
 from gateway.sync.observed_changes import note_changes
-from gateway.sync.values import Presence, Problem, Side
+from gateway.sync.values import Presence, Problem, Side, Sign
 
 _SYSTEM = "rdv_solidarites"
 _Change = tuple[str, str, int | None]
@@ -36,13 +37,15 @@ _FEW = 25
 class RdvSolidaritesReading:
     """What a reading settled. `absences_proven_at`: when the listing was asked for, None if it was not complete.
 
-    `visible_agents`: ids in the agent list. `complete`: nothing that was due could not be read.
+    `visible_agents`: ids in the agent list. `complete`: nothing that was due could not be read. `sign`: that
+    RDV-Solidarités as a whole looks restored from a backup.
     """
 
     visible_agents: frozenset[int]
     absences_proven_at: datetime | None
     problems: tuple[Problem, ...]
     complete: bool
+    sign: Sign | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ class RdvSolidaritesObserver:
             except ConnectorError as error:
                 problems.append(problem_of(error, None, f"organisation {organisation.id}"))
                 complete = False
-        return RdvSolidaritesReading(visible, proven_at, tuple(problems), complete)
+        sign = rdvs_restored(*self._mapped()) if proven_at is not None else None
+        return RdvSolidaritesReading(visible, proven_at, tuple(problems), complete, sign)
 
     # --- organisations and agents ----------------------------------------------------------------------------
 
@@ -181,6 +185,13 @@ class RdvSolidaritesObserver:
                 if gone:
                     self._note(tx, "absence", [(f"absence {each.id}", "vanished", None)])
 
+    def _mapped(self) -> tuple[dict[int, int], frozenset[int]]:
+        """Absences in a pool or mirrored: those proven gone, with their agents; and the others that are known."""
+        mapped = self.store.mapped_absence_ids()
+        known = [each for each in self.store.observed_absences().values() if each.id in mapped]
+        gone = {each.id: each.agent_id for each in known if each.presence is Presence.GONE}
+        return gone, frozenset(each.id for each in known) - gone.keys()
+
     # --- RDVs ------------------------------------------------------------------------------------------------
 
     def _rdvs(self, organisation: Organisation, enrolled: Collection[int], epoch: int) -> bool:
@@ -219,7 +230,9 @@ class RdvSolidaritesObserver:
         """
         now = self.clock.now()
         today = datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
-        if not stored or any(now - window.read_at >= self.settings.far_interval for window in stored):
+        if not stored or any(
+            not timedelta(0) <= now - window.read_at < self.settings.far_interval for window in stored
+        ):
             return (whole_period(now, self.settings.backfill_from),)
         searching = any(each.presence is Presence.UNKNOWN and not each.missing_because for each in observed)
         near_start = today - timedelta(days=1) - ZONE_DOUBT

@@ -18,6 +18,7 @@ from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.mirrors import mirror_asked
+from gateway.sync.planning.pins import pin_text
 from gateway.sync.values import (
     Action,
     AgreedCopy,
@@ -89,7 +90,9 @@ class Recorder:
     def changed(self, change: Change) -> None:
         """What a person did, taken over into the agreed state."""
         with self.store.transaction() as tx:
-            _apply_change(tx, change)
+            apply_change(tx, change)
+            if change.approval:
+                tx.consume_approval(change.agent_id, change.approval)
             if change.kind is not ChangeKind.PROVENANCE_MOVED:
                 tx.journal(self._observed_entry(change))
 
@@ -241,6 +244,9 @@ class Recorder:
     def _observed_entry(self, change: Change) -> JournalEntry:
         about = change.block or change.mirror
         number = getattr(about, "absence_id", None)
+        reference = f"absence {number}" if number else f"{len(change.suppressions)} occurrences"
+        if change.pin is not None:
+            reference = pin_text(change.pin)
         return JournalEntry(
             at=self.clock.now(),
             run_id=self.run_id,
@@ -248,7 +254,7 @@ class Recorder:
             side=Side.RDV_SOLIDARITES.value,
             action="observed",
             object=change.kind.value,
-            reference=f"absence {number}" if number else f"{len(change.suppressions)} occurrences",
+            reference=reference,
             rule=change.rule,
         )
 
@@ -308,9 +314,10 @@ def _settle_times(mirror: AgreedMirror, ledger: Ledger, *, is_new: bool) -> Agre
     return replace(mirror, start=start, end=end)
 
 
-def _apply_change(tx: Transaction, change: Change) -> None:
+def apply_change(tx: Transaction, change: Change) -> None:
+    """Take a change over into what is agreed."""
     match change.kind:
-        case ChangeKind.BLOCK_FREED | ChangeKind.BLOCK_FORGOTTEN:
+        case ChangeKind.BLOCK_FREED | ChangeKind.BLOCK_FORGOTTEN | ChangeKind.BLOCK_LOST:
             absence_id = _required(change.block).absence_id
             tx.drop_block(absence_id)
             tx.forget_absences([absence_id])
@@ -325,6 +332,8 @@ def _apply_change(tx: Transaction, change: Change) -> None:
             tx.add_suppressions(change.suppressions)
         case ChangeKind.SUPPRESSION_ENDED:
             tx.end_suppressions(change.suppressions)
+        case ChangeKind.PIN_ENDED:
+            tx.drop_pin(_required(change.pin))
         case ChangeKind.MIRROR_AGREED:
             tx.put_mirror(_required(change.mirror))
         case ChangeKind.MIRROR_FORGOTTEN:

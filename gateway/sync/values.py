@@ -10,6 +10,7 @@ Times of absences and blocks are wall-clock in the agent's zone; other `datetime
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -32,6 +33,7 @@ class Action(StrEnum):
     UPDATE = "update"
     DELETE = "delete"
     PAIR = "pair"  # recognise what is there already; writes nothing remote
+    ACCEPT = "accept"  # take over what persons did, where that is held; writes nothing remote
 
 
 class ObjectKind(StrEnum):
@@ -64,6 +66,12 @@ class HoldReason(StrEnum):
     UNPROVEN = "unproven"
     FOUND_ABSENCE = "found_absence"
     NATIVE_SYNC = "native_sync"
+    SHRUNKEN_CALENDAR = "shrunken_calendar"
+    CALENDAR_RESTORED = "calendar_restored"
+    RDVS_RESTORED = "rdv_solidarites_restored"
+    DATABASE_RESTORED = "database_restored"
+    MANY_FREED = "many_freed"
+    MANY_AGENTS = "many_agents"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -236,6 +244,32 @@ class Suppression:
     end: datetime
 
 
+class PinnedThing(StrEnum):
+    """What a pin keeps as it is. Its number: an RDV's id, or an absence's."""
+
+    RDV = "rdv"  # its copy, there or not
+    BLOCK = "block"  # an absence of the pool
+    MIRROR = "mirror"  # an absence and its event, there or not
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A person's word that something stays as it is, although its source asks for something else.
+
+    `version`: keyed digest of what the source asks for; another one ends the pin. `digest`: of the operation that was
+    refused; "" where one was undone.
+    """
+
+    agent_id: int
+    thing: PinnedThing
+    number: int
+    version: str
+    digest: str
+    reason: str  # "reject" or "undo"
+    at: datetime  # instant
+    by: str
+
+
 @dataclass(frozen=True, slots=True)
 class OpenIntent:
     """A remote write that was committed to and whose outcome is not recorded yet."""
@@ -290,6 +324,11 @@ class Operation:
     keeps_title: bool = False
     recurring: bool = False
     label: str = ""  # what a block is called beside the tag; "": masked
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything is written on its side."""
+        return self.action not in (Action.PAIR, Action.ACCEPT)
 
     @property
     def digest(self) -> str:
@@ -351,9 +390,11 @@ class ChangeKind(StrEnum):
     BLOCK_AGREED = "block_agreed"  # both sides seen equal
     BLOCK_FORGOTTEN = "block_forgotten"  # past and purged
     SUPPRESSION_ENDED = "suppression_ended"
+    BLOCK_LOST = "block_lost"  # gone, and not for good: it is made again
     PROVENANCE_MOVED = "provenance_moved"
     MIRROR_AGREED = "mirror_agreed"  # both sides seen equal
     MIRROR_FORGOTTEN = "mirror_forgotten"  # gone on both sides, or past
+    PIN_ENDED = "pin_ended"  # its source asks for something else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +407,8 @@ class Change:
     block: PoolBlock | None = None  # the block as it is to be kept; for BLOCK_FREED the one that is gone
     suppressions: tuple[Suppression, ...] = ()  # to add, or to end
     mirror: AgreedMirror | None = None
+    pin: Pin | None = None
+    approval: str = ""  # the digest by which a person let it through
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,6 +418,23 @@ class SetAside:
     agent_id: int
     href: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something is wrong with a whole side of an agent. `explanation`: for IT, what was seen."""
+
+    reason: HoldReason
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentHistory:
+    """`usual`: how many events each calendar that blocks held when it was last believed. `signs`: those that were seen
+    once and hold until nothing waits for them any more."""
+
+    usual: Mapping[CalendarRef, int] = field(default_factory=dict)
+    signs: tuple[Sign, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +450,8 @@ class AgentView:
     mirrors: tuple[AgreedMirror, ...] = ()
     suppressions: tuple[Suppression, ...] = ()
     open_intents: tuple[OpenIntent, ...] = ()
+    pins: tuple[Pin, ...] = ()
+    history: AgentHistory = AgentHistory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,8 +475,11 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
+    """`changes`: those of the plan that may be taken over now."""
+
     allowed: tuple[Operation, ...] = ()
     held: tuple[Held, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -507,6 +572,7 @@ class RunReport:
     requests: tuple[tuple[str, int], ...] = ()
     dry_run: bool = False
     stop: Stop | None = None  # in force when the run ended
+    told: tuple[str, ...] = ()  # what befell the database, in sentences for IT
 
 
 # --- journal -------------------------------------------------------------------------------------------------

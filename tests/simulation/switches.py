@@ -12,9 +12,10 @@ from unittest.mock import patch
 from connectors.ports import CalendarAccount
 from connectors.records import Absence, CalendarItem
 from gateway.store.store import Store
-from gateway.sync import guard, planning
+from gateway.sync import planning
 from gateway.sync.agent_run import AgentRunner
 from gateway.sync.apply import Applier
+from gateway.sync.guard import deciding
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
 from gateway.sync.planning import recognition
 from gateway.sync.values import AgentReport, LinkedAgent, Operation, Presence
@@ -44,7 +45,7 @@ def without(safeguard: str | None) -> Iterator[dict[str, Any]]:
             with patch.object(recognition, "recognise", _recognise_any_marker):
                 yield {}
         case "other_sync":  # copies are written beside those of RDV-Solidarités' own sync
-            with patch.object(guard, "_adds_to_doubles", lambda _operation: False):
+            with patch.object(deciding, "_adds_to_doubles", lambda _operation: False):
                 yield {}
         case "conflicts":  # RDVs over busy time are not looked for
             with patch.object(planning, "rdvs_over_busy", lambda *_arguments: ()):

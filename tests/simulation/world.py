@@ -110,6 +110,19 @@ class InlineExecutor(Executor):
         return future
 
 
+class Counted:
+    """How many runs there were: what no loss of the database takes away."""
+
+    def __init__(self) -> None:
+        self._highest = 0
+
+    def highest(self) -> int:
+        return self._highest
+
+    def note(self, count: int) -> None:
+        self._highest = count
+
+
 class KillableStore(Store):
     """The store, with a boundary before and after each commit."""
 
@@ -193,6 +206,7 @@ class World:
         self.doubled: frozenset[str] = frozenset()  # calendars that hold some of them ahead, when the run began
         self.runs = 0
         self.intruded = False  # somebody acted during the run
+        self.counter = Counted()
         self.source = ModelRdvSolidarites(self.server, self.weather, Random(seed + 2))
         self.accounts: dict[str, ModelAccount] = {}
 
@@ -218,6 +232,7 @@ class World:
             clock=self.clock,
             new_id=self._new_id,
             pools=lambda _name: InlineExecutor(),
+            counter=self.counter,
         )
 
     def _new_id(self) -> str:

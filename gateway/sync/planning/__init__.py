@@ -12,6 +12,7 @@ from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.copies import plan_copies
 from gateway.sync.planning.mirrors import plan_mirrors
 from gateway.sync.planning.native_copies import find_native_copies
+from gateway.sync.planning.pins import Pins
 from gateway.sync.planning.recognition import SortedEvents, sort_events
 from gateway.sync.values import (
     Action,
@@ -29,15 +30,16 @@ __all__ = ["PlanContext", "make_plan"]
 def make_plan(view: AgentView, context: PlanContext) -> Plan:
     """Everything there is to do for one agent, nearest dates first, what adds busy time before what frees it."""
     events = sort_events(view, context)
-    copies = plan_copies(view, events, context)
-    blocks = plan_blocks(view, events, context)
-    mirrors = plan_mirrors(view, events, context, blocks.claimed)
+    pins = Pins.of(view)
+    copies = plan_copies(view, events, context, pins)
+    blocks = plan_blocks(view, events, context, pins)
+    mirrors = plan_mirrors(view, events, context, blocks.claimed, pins)
     native = find_native_copies(view, events, context)
     operations = _without_open_intents(view, (*copies.operations, *blocks.operations, *mirrors.operations))
     return Plan(
         agent_id=view.agent.agent_id,
         operations=tuple(sorted(operations, key=partial(_order, context.today(view.agent)))),
-        changes=(*blocks.changes, *mirrors.changes),
+        changes=(*blocks.changes, *mirrors.changes, *pins.changes()),
         conflicts=(
             *copies.conflicts,
             *blocks.conflicts,

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from gateway.sync.planning.busy_time import NOTHING, Freed, apply_suppressions, busy_time
+from gateway.sync.planning.busy_time import NOTHING, BusyTime, Freed, apply_suppressions, busy_time
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.matching import match
+from gateway.sync.planning.pins import Pins, block_version
 from gateway.sync.planning.pool_state import Pool, judge_pool
 from gateway.sync.planning.recognition import SortedEvents
 from gateway.sync.values import (
@@ -28,6 +29,7 @@ from gateway.sync.values import (
     ObjectKind,
     Operation,
     OperationClass,
+    PinnedThing,
     PoolBlock,
     Presence,
     SeenAbsence,
@@ -51,8 +53,9 @@ class BlocksPlan:
     busy: tuple[Block, ...]  # occurrences that occupy time, what persons freed by hand left out
 
 
-def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> BlocksPlan:
+def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext, pins: Pins | None = None) -> BlocksPlan:
     """Desired time from the calendars, minus what persons freed, against what the pool holds."""
+    pins = pins or Pins.of(view)
     now, rules = context.wall_now(view.agent), context.rules(view.agent)
     busy = busy_time(view, events, context)
     before = apply_suppressions(busy, view.suppressions, now)
@@ -62,7 +65,10 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     pool = judge_pool(view, occurrences, _whole(before, merged=rules.merge_blocks), now)
     freed = apply_suppressions(busy, (*view.suppressions, *pool.new_suppressions), now)
     left = freed if rules.block_time else NOTHING
+    pinned = _pinned(pool.ours, busy, pins, context.digest_key)
+    pins.end_others(PinnedThing.BLOCK, [block.absence_id for block in view.blocks])
     at = _Situation(
+        pinned=pinned,
         frozen=busy.frozen if rules.block_time else frozenset(),
         pool=pool,
         whole=tuple(block for block in _whole(left, merged=rules.merge_blocks) if block.end > now),
@@ -92,12 +98,26 @@ class _Situation:
     """`whole`: busy time as blocks that the pool should cover. `units`: the same by occurrence. `uncut`: occurrences
     as their events have them, hours or not."""
 
+    pinned: frozenset[int]  # blocks that stay as they are
     frozen: frozenset[tuple[str, str]]
     pool: Pool
     whole: tuple[Block, ...]
     units: tuple[Block, ...]
     uncut: tuple[Block, ...]
     now: datetime
+
+
+def _pinned(blocks: Iterable[PoolBlock], busy: BusyTime, pins: Pins, key: bytes) -> frozenset[int]:
+    whole = [each.whole for each in busy.occurrences]
+    found: set[int] = set()
+    for block in blocks:
+        unknown = any((each.calendar, each.href) in busy.frozen for each in block.provenance)
+        if (PinnedThing.BLOCK, block.absence_id) not in pins.by_thing:
+            continue
+        version = None if unknown else block_version(block, whole, key)
+        if pins.holds(PinnedThing.BLOCK, block.absence_id, version):
+            found.add(block.absence_id)
+    return frozenset(found)
 
 
 def _whole(freed: Freed, *, merged: bool) -> tuple[Block, ...]:
@@ -230,7 +250,11 @@ def _difference(
     """
     whole = at.whole
     live = [block for block in (*at.pool.ours, *paired) if block.end > at.now]
-    frozen = [block for block in live if any((p.calendar, p.href) in at.frozen for p in block.provenance)]
+    frozen = [
+        block
+        for block in live
+        if block.absence_id in at.pinned or any((p.calendar, p.href) in at.frozen for p in block.provenance)
+    ]
     typed = [
         block
         for block in live

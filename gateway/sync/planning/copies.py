@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from connectors.errors import BadItem
 from connectors.records import EventDraft, EventStatus, Rdv
 from gateway.sync.planning.context import PlanContext
-from gateway.sync.planning.recognition import SortedEvents
+from gateway.sync.planning.pins import Pins
+from gateway.sync.planning.recognition import SortedEvents, sort_events
 from gateway.sync.values import (
     Action,
     AgentState,
@@ -19,6 +20,7 @@ from gateway.sync.values import (
     ObjectKind,
     Operation,
     OperationClass,
+    PinnedThing,
     Presence,
     SeenEvent,
     SeenRdv,
@@ -40,16 +42,21 @@ class CopiesPlan:
     set_aside: tuple[SetAside, ...] = ()
 
 
-def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext) -> CopiesPlan:
-    """Decide for each RDV seen and each copy agreed. At most one operation each."""
+def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext, pins: Pins | None = None) -> CopiesPlan:
+    """Decide for each RDV seen and each copy agreed. At most one operation each; none for one that is pinned."""
+    pins = pins or Pins.of(view)
+    pins.end_others(PinnedThing.RDV, [seen.rdv.id for seen in view.rdvs])
     planner = _Planner(view, events, context)
     agreed_by_rdv = {copy.rdv_id: copy for copy in view.copies}
     operations: list[Operation] = []
     conflicts: list[Conflict] = []
     set_aside: list[SetAside] = []
     for seen in view.rdvs:
+        agreed = agreed_by_rdv.get(seen.rdv.id)
         try:
-            decided = planner.decide(seen, agreed_by_rdv.get(seen.rdv.id))
+            if pins.holds(PinnedThing.RDV, seen.rdv.id, planner.wanted(seen, agreed)):
+                continue
+            decided = planner.decide(seen, agreed)
         except BadItem as error:
             set_aside.append(SetAside(view.agent.agent_id, f"rdv {seen.rdv.id}", str(error)))
             continue
@@ -60,6 +67,14 @@ def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext) -> 
     return CopiesPlan(tuple(operations), tuple(conflicts), tuple(set_aside))
 
 
+def rdv_version(view: AgentView, context: PlanContext, rdv_id: int) -> str | None:
+    """What an RDV asks its copy to be; None when that is not known."""
+    planner = _Planner(view, sort_events(view, context), context)
+    agreed = next((copy for copy in view.copies if copy.rdv_id == rdv_id), None)
+    seen = next((each for each in view.rdvs if each.rdv.id == rdv_id), None)
+    return planner.wanted(seen, agreed) if seen is not None else None
+
+
 @dataclass(frozen=True, slots=True)
 class _Planner:
     """Decides for one agent."""
@@ -67,6 +82,18 @@ class _Planner:
     view: AgentView
     events: SortedEvents
     context: PlanContext
+
+    def wanted(self, seen: SeenRdv, agreed: AgreedCopy | None) -> str | None:
+        """What an RDV asks its copy to be, as the version of a pin; None while nothing is known of it."""
+        if seen.presence is not Presence.PRESENT:
+            return "gone" if seen.presence is Presence.GONE else None
+        agent, rdv = self.view.agent, seen.rdv
+        zone = rdv_zone(rdv, self.context.organisation_zone(rdv.organisation_id))
+        rules = self.context.rulebook.for_rdv(agent.subject, str(agent.target), rdv)
+        removed_by = self._why_removed(rdv, agreed, rules)
+        if removed_by:
+            return removed_by
+        return self.context.asked(rdv_draft(rdv, agent.agent_id, zone, rules, self.context.identity))
 
     def decide(self, seen: SeenRdv, agreed: AgreedCopy | None) -> Operation | Conflict | None:
         if seen.presence is not Presence.PRESENT:

@@ -15,6 +15,7 @@ from connectors.errors import BadItem
 from connectors.records import Absence, EventDraft
 from gateway.sync.planning.blocks import interval_text
 from gateway.sync.planning.context import PlanContext, title_digest
+from gateway.sync.planning.pins import Pins, pair_version
 from gateway.sync.planning.pool_state import unsettled_absences
 from gateway.sync.planning.recognition import SortedEvents
 from gateway.sync.values import (
@@ -29,6 +30,7 @@ from gateway.sync.values import (
     ObjectKind,
     Operation,
     OperationClass,
+    PinnedThing,
     Presence,
     SeenEvent,
     SetAside,
@@ -56,8 +58,12 @@ class Decision:
         )
 
 
-def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, claimed: Container[int]) -> Decision:
-    """Decide for each absence that a person typed, except those that stand for calendar time (`claimed`)."""
+def plan_mirrors(
+    view: AgentView, events: SortedEvents, context: PlanContext, claimed: Container[int], pins: Pins | None = None
+) -> Decision:
+    """Decide for each absence that a person typed, except those that stand for calendar time (`claimed`) and those
+    that are pinned."""
+    pins = pins or Pins.of(view)
     if not context.rules(view.agent).mirror_absences:
         return _taken_back(view, events, context)
     now = context.wall_now(view.agent)
@@ -73,11 +79,17 @@ def plan_mirrors(view: AgentView, events: SortedEvents, context: PlanContext, cl
         if presence is Presence.UNKNOWN or (presence is Presence.GONE and _is_history(mirror, event, view, now)):
             continue  # nothing is known, or nothing is to be tidied away
         absence = found.absence if found and presence is Presence.PRESENT else None
+        if pins.holds(PinnedThing.MIRROR, mirror.absence_id, pair_version(absence, event, context.digest_key)):
+            continue
         total = total.plus(_settle(mirror, absence, event, view, context))
     mirrored = {mirror.absence_id for mirror in view.mirrors}
+    pins.end_others(PinnedThing.MIRROR, mirrored | seen.keys())
     for each in view.absences:
         absence = each.absence
         if each.presence is not Presence.PRESENT or absence.id in mirrored or absence.id in claimed:
+            continue
+        version = pair_version(absence, events.mirrors.get(absence.id), context.digest_key)
+        if pins.holds(PinnedThing.MIRROR, absence.id, version):
             continue
         if absence.end > now or absence.rrule:
             total = total.plus(_first_event(absence, events, view, context))

@@ -106,16 +106,22 @@ def _edited(block: PoolBlock, current: Interval, at: _Now) -> Change | None:
 
 
 def _suppressions(block: PoolBlock, freed: Iterable[Interval], at: _Now) -> tuple[Suppression, ...]:
-    """One for each occurrence behind the block and each freed part that it occupied.
+    return suppressions_of(block, freed, at.view, at.occurrences)
+
+
+def suppressions_of(
+    block: PoolBlock, freed: Iterable[Interval], view: AgentView, occurrences: Iterable[Block]
+) -> tuple[Suppression, ...]:
+    """One for each busy occurrence behind the block and each freed part that it occupied.
 
     An occurrence that is no longer busy, or was moved meanwhile, needs none; nor does time that another absence
     covers, which therefore was not freed.
     """
     found: list[Suppression] = []
-    others = _other_absences(block, at.view)
+    others = _other_absences(block, view)
     uncovered = [part for each in freed for part in subtract(Block(each.start, each.end, block.provenance), others)]
     behind = {_name(provenance) for provenance in block.provenance}
-    for unit in at.occurrences:
+    for unit in occurrences:
         for provenance in sorted(each for each in unit.provenance if _name(each) in behind):
             for part in uncovered:
                 start, end = max(part.start, unit.start), min(part.end, unit.end)

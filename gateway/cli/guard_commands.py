@@ -1,0 +1,65 @@
+# ruff: noqa: PLC0415 - a command's modules are imported when it runs
+"""The command line of what waits and of what stays as it is: names, options and help of `holds`, `reject`, `pins`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import typer
+
+from gateway.cli.options import DEFAULT_CONFIG, AgentIds, Config, Everybody, Json
+
+OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
+HoldReasonName = Literal[
+    "first_run",
+    "many_removals",
+    "unproven",
+    "found_absence",
+    "shrunken_calendar",
+    "calendar_restored",
+    "rdv_solidarites_restored",
+    "database_restored",
+    "many_freed",
+    "many_agents",
+]
+
+
+def holds(agent: AgentIds = None, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """List what waits, by state: how much, of whom, what it is and how it ends. Reaches no remote system."""
+    from gateway.cli import holds as command
+
+    raise typer.Exit(command.run(config, tuple(agent or ()), as_json=as_json))
+
+
+def reject(
+    *,
+    agent: AgentIds = None,
+    every: Everybody = False,
+    only_class: Annotated[OperationClassName | None, typer.Option("--class", help="Only this class.")] = None,
+    reason: Annotated[HoldReasonName | None, typer.Option("--reason", help="Only what is held for this.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Reject without asking.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Show what is held and refuse it: it stays as it is until its source asks for something else."""
+    from gateway.cli import approve, rejecting
+
+    choice = approve.Choice(agents=tuple(agent or ()), every=every, op_class=only_class, reason=reason)
+    raise typer.Exit(rejecting.reject(config, choice, yes=yes, as_json=as_json))
+
+
+def pins(
+    *,
+    agent: AgentIds = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Let them follow their sources again.")] = False,
+    approve: Annotated[
+        bool, typer.Option("--approve", help="With --remove: also let through what was rejected.")
+    ] = False,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """List what stays as it is since it was rejected or undone, and remove such pins. Reaches no remote system."""
+    from gateway.cli import rejecting
+
+    code = rejecting.pins(config, tuple(agent or ()), remove=remove, approve=approve, as_json=as_json)
+    raise typer.Exit(code)
