@@ -143,5 +143,6 @@ def _entry(at: datetime, action: str, reference: str, by: str) -> JournalEntry:
         action=action,
         object="rdv_solidarites",
         reference=reference,
-        rule=f"by {by}",
+        rule="decided by a person",
+        by=by,
     )

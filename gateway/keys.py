@@ -2,7 +2,8 @@
 
 The file (TOML, mode 0600) holds the instance's random id, one or more encryption keys (the first encrypts, all of
 them decrypt, so that a key can be replaced little by little) and two roots that other keys are derived from
-(HKDF, RFC 5869). The roots never change: the names of our events derive from one, stored digests from the other.
+(HKDF, RFC 5869). The roots never change: the names of our events derive from one; stored digests, the journal's chains
+and the key that signs its checkpoints from the other. Keys of persons are beside it, in files of their own.
 """
 
 from __future__ import annotations
@@ -14,31 +15,35 @@ import hmac
 import os
 import stat
 import tomllib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from connectors.errors import ITMustAct
+from gateway.person_keys import PersonKeys
+from gateway.sealing import (
+    INSTANCE_FORMAT,
+    KEY_BYTES,
+    KEY_ID_BYTES,
+    PERSON_FORMAT,
+    KeyFileProblem,
+    SealingKey,
+    Undecipherable,
+    key_of,
+)
 
-SYSTEM = "keys"
-
-_FORMAT = b"\x01"
-_KEY_BYTES = 32
-_KEY_ID_BYTES = 8
-_NONCE_BYTES = 12  # NIST SP 800-38D section 8.2.2: a random 96-bit nonce, fit for 2**32 messages under one key
-_HEADER_BYTES = len(_FORMAT) + _KEY_ID_BYTES + _NONCE_BYTES
+__all__ = ["KeyFileProblem", "Keyring", "Undecipherable", "create_key_file", "load_keys", "persons_directory"]
 
 _FILE = """\
 # Keys of one rdv-gateway instance. Whoever reads this file and the database reads all that the database protects.
 # Keep a copy of it apart from the copies of the database: without it that content is lost for good.
 instance = "{instance}"
 
-# Never change these two: the names of our events in calendars, and stored digests, derive from them.
+# Never change these two: the names of our events in calendars, stored digests and the journal derive from them.
 identity_root = "{identity}"
 digest_root = "{digest}"
 
@@ -49,57 +54,62 @@ key = "{key}"
 """
 
 
-class KeyFileProblem(ITMustAct):
-    """The key file is missing, exposed or damaged; no text of it is in the message."""
+class _InstanceKeys:
+    """The encryption keys of the key file: the first encrypts, all of them decrypt."""
 
-    default_remedy = "Put the key file back from its copy, or make one for a new instance with `rdv-gateway init`."
+    def __init__(self, keys: Mapping[bytes, bytes], random: Callable[[int], bytes] = os.urandom) -> None:
+        self._keys = {key_id: SealingKey(INSTANCE_FORMAT, key_id, AESGCM(key), random) for key_id, key in keys.items()}
 
-    def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        super().__init__(message, system=SYSTEM, remedy=remedy)
+    def encrypt(self, data: bytes, context: str) -> bytes:
+        return next(iter(self._keys.values())).seal(data, context)
 
-
-class Undecipherable(ITMustAct):
-    """A stored value was not written with these keys, was altered, or was moved to another place."""
-
-    default_remedy = "Put back the key file that belongs to this database."
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, system=SYSTEM)
+    def decrypt(self, data: bytes, context: str) -> bytes:
+        kind, key_id = key_of(data)
+        if kind != INSTANCE_FORMAT:
+            raise Undecipherable(f"{context}: not a value that was encrypted by the gateway")
+        key = self._keys.get(key_id)
+        if key is None:
+            raise Undecipherable(f"{context}: encrypted with a key that the key file does not hold")
+        return key.unseal(data, context)
 
 
 @dataclass(frozen=True, slots=True, repr=False, eq=False)
 class Keyring:
     """Keys at work. Thread-safe. Neither its repr nor its errors show any of them.
 
-    `digest_key` is for keyed digests of content; `identity_key` for UIDs and markers. 32 bytes each.
+    `digest_key` is for keyed digests of content; `identity_key` for UIDs and markers; `chain_key` for the journal's
+    chains. 32 bytes each. `persons`: the keys of what concerns one agent. `signing_key`: of the journal's checkpoints.
     """
 
     instance_id: str
     digest_key: bytes
     identity_key: bytes
-    _ciphers: dict[bytes, AESGCM] = field()  # key id -> cipher; the first one encrypts
-    _random: Callable[[int], bytes] = os.urandom
+    chain_key: bytes
+    signing_key: Ed25519PrivateKey
+    persons: PersonKeys
+    _instance: _InstanceKeys
 
     def __repr__(self) -> str:
         return "Keyring(…)"
 
     def encrypt(self, data: bytes, context: str) -> bytes:
         """Encrypt (AES-256-GCM) for one place: `context` names table, column and row, and is authenticated."""
-        key_id, cipher = next(iter(self._ciphers.items()))
-        nonce = self._random(_NONCE_BYTES)
-        return b"".join((_FORMAT, key_id, nonce, cipher.encrypt(nonce, data, context.encode())))
+        return self._instance.encrypt(data, context)
 
     def decrypt(self, data: bytes, context: str) -> bytes:
         """What `encrypt` was given, under the same context. Raises `Undecipherable`."""
-        if len(data) < _HEADER_BYTES or data[:1] != _FORMAT:
-            raise Undecipherable(f"{context}: not a value that was encrypted by the gateway")
-        cipher = self._ciphers.get(data[1 : 1 + _KEY_ID_BYTES])
-        if cipher is None:
-            raise Undecipherable(f"{context}: encrypted with a key that the key file does not hold")
-        try:
-            return cipher.decrypt(data[1 + _KEY_ID_BYTES : _HEADER_BYTES], data[_HEADER_BYTES:], context.encode())
-        except InvalidTag:
-            raise Undecipherable(f"{context}: altered, or moved from another place") from None
+        return self._instance.decrypt(data, context)
+
+    def encrypt_for(self, agent_id: int, data: bytes, context: str) -> bytes:
+        """The same under the agent's own key, so that it can be erased everywhere. Raises `KeyFileProblem`."""
+        return self.persons.seal(agent_id, data, context)
+
+    def decrypt_for(self, agent_id: int, data: bytes, context: str) -> bytes:
+        """What `encrypt_for` was given for this agent, or, by an earlier version, `encrypt`. Raises `Undecipherable`,
+        `PersonKeyGone`, `KeyFileProblem`."""
+        if key_of(data)[0] == PERSON_FORMAT:
+            return self.persons.unseal(agent_id, data, context)
+        return self.decrypt(data, context)
 
     def digest(self, data: bytes) -> str:
         """Keyed digest (HMAC-SHA256 under `digest_key`), hexadecimal."""
@@ -107,16 +117,17 @@ class Keyring:
 
 
 def create_key_file(path: Path, *, random: Callable[[int], bytes] = os.urandom) -> None:
-    """Make a new instance's key file, mode 0600, with the directories above it (0700).
+    """Make a new instance's key file (mode 0600) and, beside it, the directory of persons' keys (0700), with the
+    directories above them (0700).
 
     Never overwrites, and is never seen half written. Raises `KeyFileProblem` when something is there already.
     """
     text = _FILE.format(
         instance=random(16).hex(),
-        identity=_encode(random(_KEY_BYTES)),
-        digest=_encode(random(_KEY_BYTES)),
-        key_id=random(_KEY_ID_BYTES).hex(),
-        key=_encode(random(_KEY_BYTES)),
+        identity=_encode(random(KEY_BYTES)),
+        digest=_encode(random(KEY_BYTES)),
+        key_id=random(KEY_ID_BYTES).hex(),
+        key=_encode(random(KEY_BYTES)),
     )
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
@@ -134,6 +145,12 @@ def create_key_file(path: Path, *, random: Callable[[int], bytes] = os.urandom) 
         ) from None
     finally:
         draft.unlink()
+    persons_directory(path).mkdir(mode=0o700, exist_ok=True)
+
+
+def persons_directory(path: Path) -> Path:
+    """Where the keys of persons are: beside the key file."""
+    return path.with_name(f"{path.name}.persons")
 
 
 def load_keys(path: Path) -> Keyring:
@@ -147,30 +164,35 @@ def load_keys(path: Path) -> Keyring:
     if mode & 0o077:
         raise KeyFileProblem(f"{path} is open to others (mode {mode:04o})", remedy=f"Run `chmod 600 {path}`.")
     try:
-        return _keyring(tomllib.loads(text.decode()))
+        return _keyring(tomllib.loads(text.decode()), persons_directory(path))
     except (ValueError, KeyError, TypeError, AttributeError):
         # The cause is dropped: a parser's message may quote a key.
         raise KeyFileProblem(f"{path} is not a key file, or is damaged") from None
 
 
-def _keyring(content: dict[str, object]) -> Keyring:
+def _keyring(content: dict[str, object], persons: Path) -> Keyring:
     instance = content["instance"]
     encryption = content["encryption"]
     if not (isinstance(instance, str) and instance and isinstance(encryption, list) and encryption):
         raise ValueError
-    ciphers = {_key_id(entry["id"]): AESGCM(_decode(entry["key"])) for entry in encryption}
-    if len(ciphers) != len(encryption):
+    keys = {_key_id(entry["id"]): _decode(entry["key"]) for entry in encryption}
+    if len(keys) != len(encryption):
         raise ValueError
+    digest_root = _decode(content["digest_root"])
+    instance_keys = _InstanceKeys(keys)
     return Keyring(
         instance_id=instance,
-        digest_key=_derive(_decode(content["digest_root"]), "digest"),
+        digest_key=_derive(digest_root, "digest"),
         identity_key=_derive(_decode(content["identity_root"]), "identity"),
-        _ciphers=ciphers,
+        chain_key=_derive(digest_root, "journal"),
+        signing_key=Ed25519PrivateKey.from_private_bytes(_derive(digest_root, "checkpoint")),
+        persons=PersonKeys(persons, instance_keys),
+        _instance=instance_keys,
     )
 
 
 def _derive(root: bytes, purpose: str) -> bytes:
-    return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=f"rdv-gateway/{purpose}/1".encode()).derive(root)
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=f"rdv-gateway/{purpose}/1".encode()).derive(root)
 
 
 def _encode(data: bytes) -> str:
@@ -184,7 +206,7 @@ def _decode(text: object) -> bytes:
         data = base64.b64decode(text, validate=True)
     except binascii.Error:
         raise ValueError from None
-    if len(data) != _KEY_BYTES:
+    if len(data) != KEY_BYTES:
         raise ValueError
     return data
 
@@ -193,6 +215,6 @@ def _key_id(text: object) -> bytes:
     if not isinstance(text, str):
         raise TypeError
     key_id = bytes.fromhex(text)
-    if len(key_id) != _KEY_ID_BYTES:
+    if len(key_id) != KEY_ID_BYTES:
         raise ValueError
     return key_id

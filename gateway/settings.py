@@ -27,6 +27,7 @@ from connectors.allowed_hosts import host_and_port, patterns_of
 from connectors.hosts import HostPattern, is_loopback
 from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
 from gateway.settings_database import DatabasePlace
+from gateway.settings_journal import JournalSection
 from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_most_one_source, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
@@ -245,6 +246,7 @@ class Settings(Section):
     aliases: tuple[AliasSection, ...] = ()
     notices: NoticesSection = NoticesSection()
     outliers: OutliersSection = OutliersSection()
+    journal: JournalSection = JournalSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

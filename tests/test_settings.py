@@ -253,7 +253,16 @@ class TestDocuments:
     def test_values_commented_out_in_the_example_are_the_defaults(self):
         """Taking the comment sign away changes nothing, but for keys that are one of several ways."""
         text = EXAMPLE.read_text(encoding="utf-8")
-        keys = ("client_id", "redirect_uri", "home", "backfill_from", "read_timeout", "login", "reminder_minutes")
+        keys = (
+            "client_id",
+            "redirect_uri",
+            "home",
+            "backfill_from",
+            "read_timeout",
+            "login",
+            "reminder_minutes",
+            "keep_entries",
+        )
         selectors = ("organisation", "service", "motif ", "agent", "calendar ")
         ways = (*keys, *selectors, "_env", "_file", "proxy", "allowed_", "[", "12 ")
         plain = "\n".join(

@@ -272,8 +272,9 @@ def record(store: Store, enrolled: Iterable[LinkedAgent], *, at: datetime, by: s
                     action="enroll",
                     object="agent",
                     reference=f"agent {agent.agent_id}",
-                    rule=f"enrolled by {by}",
+                    rule="enrolled",
                     fields=("zone", "sources", "target"),
+                    by=by,
                 )
             )
 

@@ -240,8 +240,9 @@ class Leaving:
                 action="leave",
                 object="agent",
                 reference=f"agent {agent.agent_id}",
-                rule=f"what was written is {what}; by {self._by}",
+                rule=f"what was written is {what}",
                 fields=("state",),
+                by=self._by,
             )
         )
 

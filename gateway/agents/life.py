@@ -47,8 +47,9 @@ def set_paused(
                     action="pause" if paused else "resume",
                     object="agent",
                     reference=f"agent {agent.agent_id}",
-                    rule=f"by {by}",
+                    rule="decided by a person",
                     fields=("state",),
+                    by=by,
                 )
             )
     return tuple(changed)

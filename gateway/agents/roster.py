@@ -338,8 +338,9 @@ def apply(store: Store, edits: Sequence[Edit], *, at: datetime, by: str) -> None
                     action="import",
                     object="agent",
                     reference=f"agent {edit.agent_id}",
-                    rule=f"{', '.join(edit.what)}: mapping file, by {by}",
+                    rule=f"{', '.join(edit.what)}: mapping file",
                     fields=edit.fields,
+                    by=by,
                 )
             )
 

@@ -40,6 +40,7 @@ def read_again(store: Store, refs: Iterable[CalendarRef], *, at: datetime, by: s
                     action="read_again",
                     object="calendar",
                     reference=str(ref),
-                    rule=f"by {by}",
+                    rule="decided by a person",
+                    by=by,
                 )
             )

@@ -13,7 +13,7 @@ from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import print_json, results
 from gateway.cli.template import NewAccount, NewSettings, password_env, render
 from gateway.composition import database_url
-from gateway.keys import create_key_file
+from gateway.keys import create_key_file, load_keys, persons_directory
 from gateway.settings import Settings, load
 from gateway.store.database import upgrade
 
@@ -64,7 +64,8 @@ def run(config: Path, answers: Answers, *, as_json: bool) -> Exit:
     console = results()
     for what, where in files.items():
         console.print(f"{what}: {where}")
-    console.print(f"Keep a copy of {settings.gateway.keys} apart from the database's: without it its content is lost.")
+    console.print(f"Keep a copy of {settings.gateway.keys} and of {persons_directory(settings.gateway.keys)}")
+    console.print("apart from the database's: without them its content is lost.")
     console.print(f"Next: set {RDV_SOLIDARITES_PASSWORD} and {variable}, then run `rdv-gateway check`.")
     return Exit.FINE
 
@@ -73,7 +74,7 @@ def make_files(settings: Settings) -> None:
     """The key file, unless there is one (a file put back from its copy), and the database."""
     if not settings.gateway.keys.exists():
         create_key_file(settings.gateway.keys)
-    upgrade(database_url(settings))
+    upgrade(database_url(settings), load_keys(settings.gateway.keys))
 
 
 def _written(config: Path, text: str) -> Settings:

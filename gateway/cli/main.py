@@ -15,6 +15,7 @@ import typer
 
 from gateway.cli.exits import Exit
 from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, pins, reject
+from gateway.cli.journal_commands import journal_app
 from gateway.cli.options import DEFAULT_CONFIG as _CONFIG
 from gateway.cli.options import AgentIds, Agents, Config, Everybody, Json, Output, Wave
 from gateway.cli.rules_commands import rules_app, seen_by
@@ -36,6 +37,7 @@ app.add_typer(access_app, name="rdvs")
 agents_app = typer.Typer(help="Who the agents are, and which calendars are theirs.", invoke_without_command=True)
 app.add_typer(agents_app, name="agents")
 app.add_typer(rules_app, name="rules")
+app.add_typer(journal_app, name="journal")
 app.command(name="seen-by")(seen_by)
 for command_on_holds in (holds, reject, pins):
     app.command()(command_on_holds)
@@ -282,21 +284,6 @@ def approve(
 
     choice = command.Choice(agents=tuple(agent or ()), every=every, op_class=only_class, reason=reason, wave=wave)
     _end(command.run(config, choice, yes=yes, as_json=as_json))
-
-
-@app.command()
-def journal(
-    *,
-    agent: Annotated[int | None, typer.Option("--agent", metavar="ID", help="Only this agent.")] = None,
-    run: Annotated[str | None, typer.Option("--run", help="Only this run.")] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=10_000, help="How many entries.")] = 50,
-    config: Config = _CONFIG,
-    as_json: Json = False,
-) -> None:
-    """List the newest entries of the journal: every remote write and every observed change."""
-    from gateway.cli import journal as command
-
-    _end(command.run(config, agent_id=agent, run_id=run, limit=limit, as_json=as_json))
 
 
 @app.command()

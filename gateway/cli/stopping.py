@@ -68,5 +68,6 @@ def _entry(given: Stop, action: str) -> JournalEntry:
         action=action,
         object="writes",
         reference="all",
-        rule=f"by {given.by}",
+        rule="decided by a person",
+        by=given.by,
     )

@@ -22,6 +22,7 @@ _COLUMNS = (
     journal.c.reference,
     journal.c.rule,
     journal.c.fields,
+    journal.c.by,
 )
 
 
@@ -50,5 +51,6 @@ def _row(row: RowMapping) -> JournalRow:
         reference=row["reference"],
         rule=row["rule"],
         fields=tuple(json.loads(row["fields"])),
+        by=row["by"],
     )
     return JournalRow(row["id"], entry)

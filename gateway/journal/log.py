@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Column, Connection, Row, RowMapping, ScalarSelect, Select, bindparam, func, insert, select
 
+from gateway.journal import checkpoints
+from gateway.journal.chain import NOTHING, Head, chain_of, content_digest, entry_digest
 from gateway.keys import Keyring
+from gateway.person_keys import PersonKeyGone
 from gateway.store.codec import dump_json
 from gateway.store.schema import journal, journal_content
 from gateway.store.values import JournalRow
@@ -24,12 +31,61 @@ _COLUMNS = (
     journal.c.rule,
     journal.c.fields,
     journal.c.after_digest,
+    journal.c.by,
 )
 
 
+def _last_of_chain(column: Column[Any]) -> ScalarSelect[Any]:
+    of_chain = select(column).where(journal.c.chain == bindparam("of_chain"))
+    return of_chain.order_by(journal.c.sequence.desc()).limit(1).scalar_subquery()
+
+
+# Made once: it is asked for each entry.
+_LAST = select(
+    select(func.max(journal.c.id)).scalar_subquery(),
+    _last_of_chain(journal.c.sequence),
+    _last_of_chain(journal.c.digest),
+)
+_ADD, _ADD_CONTENT = insert(journal), insert(journal_content)
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFilter:
+    """Which entries; None: all. `since` included, `until` not; `object`: a kind (`rdv_copy`) or a reference
+    (`rdv 12`)."""
+
+    agent_id: int | None = None
+    run_id: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    entry_id: int | None = None
+    object: str | None = None
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """The query, narrowed."""
+        equal = {"agent_id": self.agent_id, "run_id": self.run_id, "id": self.entry_id}
+        for name, value in equal.items():
+            if value is not None:
+                query = query.where(journal.c[name] == value)
+        if self.since is not None:
+            query = query.where(journal.c.at >= self.since)
+        if self.until is not None:
+            query = query.where(journal.c.at < self.until)
+        if self.object is not None:
+            query = query.where((journal.c.object == self.object) | (journal.c.reference == self.object))
+        return query
+
+
 def append(connection: Connection, keys: Keyring, entry: JournalEntry) -> int:
-    """Add one entry, its pre-image encrypted; its id, greater than any before."""
+    """Add one entry at the end of its chain, its pre-image encrypted; its id, one more than that of the last one.
+
+    The caller's transaction has its turn to write: nobody else adds anything until it ends.
+    """
+    chain = chain_of(entry.agent_id)
+    entry_id, head = _next(connection, chain)
+    sealed = None if entry.before is None else _seal(keys, entry.agent_id, entry_id, entry.before)
     row = {
+        "id": entry_id,
         "at": entry.at,
         "run_id": entry.run_id,
         "agent_id": entry.agent_id,
@@ -39,45 +95,83 @@ def append(connection: Connection, keys: Keyring, entry: JournalEntry) -> int:
         "reference": entry.reference,
         "rule": entry.rule,
         "fields": dump_json(entry.fields),
-        "before_digest": "" if entry.before is None else keys.digest(entry.before),
+        "by": entry.by,
+        "before_digest": "" if entry.before is None else _digest(keys, entry.agent_id, entry.before),
         "after_digest": entry.after_digest,
+        "content_digest": "" if sealed is None else content_digest(keys.chain_key, sealed),
+        "chain": chain,
+        "sequence": head.sequence + 1,
+        "previous": head.digest,
     }
-    (entry_id,) = connection.execute(insert(journal), row).inserted_primary_key or (0,)
-    if entry.before is not None:
-        content = {"journal_id": entry_id, "before": keys.encrypt(entry.before, _context(entry_id))}
-        connection.execute(insert(journal_content), content)
-    return int(entry_id)
+    connection.execute(_ADD, row | {"digest": entry_digest(keys.chain_key, row)})
+    if sealed is not None:
+        connection.execute(_ADD_CONTENT, {"journal_id": entry_id, "before": sealed})
+    return entry_id
 
 
 def read(
     connection: Connection,
     keys: Keyring,
+    chosen: JournalFilter,
     *,
-    agent_id: int | None,
-    run_id: str | None,
     limit: int,
     before_id: int | None,
     with_content: bool,
 ) -> tuple[JournalRow, ...]:
-    """Entries with their numbers, newest first. `before` is filled only `with_content`."""
+    """Entries with their numbers, newest first. `before` is filled only `with_content`, and not once it is purged or
+    erased."""
     columns = (*_COLUMNS, journal_content.c.before) if with_content else _COLUMNS
     query = select(*columns).order_by(journal.c.id.desc()).limit(limit)
     if with_content:
         query = query.outerjoin_from(journal, journal_content)
-    if agent_id is not None:
-        query = query.where(journal.c.agent_id == agent_id)
-    if run_id is not None:
-        query = query.where(journal.c.run_id == run_id)
     if before_id is not None:
         query = query.where(journal.c.id < before_id)
-    entries = []
-    for row in connection.execute(query):
-        entry_id, *head, names, after_digest = row[: len(_COLUMNS)]
-        sealed = row.before if with_content else None
-        before = None if sealed is None else keys.decrypt(sealed, _context(entry_id))
-        values = (*head, tuple(json.loads(names)), before, after_digest)
-        entries.append(JournalRow(entry_id, JournalEntry(*values)))
-    return tuple(entries)
+    return tuple(_row(keys, row, with_content=with_content) for row in connection.execute(chosen.of(query)))
+
+
+def stored(connection: Connection, chosen: JournalFilter) -> Iterator[RowMapping]:
+    """All columns of the entries, oldest first, as they are; `before` still encrypted, None where there is none."""
+    query = select(journal, journal_content.c.before).outerjoin_from(journal, journal_content)
+    ordered = chosen.of(query).order_by(journal.c.id)
+    yield from connection.execute(ordered, execution_options={"yield_per": 500}).mappings()
+
+
+def content_of(keys: Keyring, agent_id: int | None, entry_id: int, sealed: bytes) -> bytes | None:
+    """A pre-image; None once its key is gone. Raises `Undecipherable`."""
+    if agent_id is None:
+        return keys.decrypt(sealed, _context(entry_id))
+    try:
+        return keys.decrypt_for(agent_id, sealed, _context(entry_id))
+    except PersonKeyGone:
+        return None
+
+
+def _row(keys: Keyring, row: Row[Any], *, with_content: bool) -> JournalRow:
+    values: dict[str, Any] = {column.name: value for column, value in zip(_COLUMNS, row, strict=False)}
+    entry_id: int = values.pop("id")
+    sealed = row.before if with_content else None
+    before = None if sealed is None else content_of(keys, row.agent_id, entry_id, sealed)
+    values["fields"] = tuple(json.loads(values["fields"]))
+    return JournalRow(entry_id, JournalEntry(**values, before=before))
+
+
+def _next(connection: Connection, chain: int) -> tuple[int, Head]:
+    """The number of the next entry, and what it follows."""
+    last_id, sequence, digest = connection.execute(_LAST, {"of_chain": chain}).one()
+    if last_id is not None and sequence is not None:
+        return last_id + 1, Head(sequence, digest)
+    removed = checkpoints.anchored(connection)  # what came before may have been removed, with an anchor in its place
+    return (last_id or removed.last_id) + 1, removed.chains.get(chain, NOTHING)
+
+
+def _seal(keys: Keyring, agent_id: int | None, entry_id: int, content: bytes) -> bytes:
+    if agent_id is None:
+        return keys.encrypt(content, _context(entry_id))
+    return keys.encrypt_for(agent_id, content, _context(entry_id))
+
+
+def _digest(keys: Keyring, agent_id: int | None, content: bytes) -> str:
+    return keys.digest(content) if agent_id is None else keys.persons.digest(agent_id, content)
 
 
 def _context(entry_id: int) -> str:

@@ -59,6 +59,10 @@ class Backend(Protocol):
         """
         ...
 
+    def sweep(self, connection: Connection) -> bool:
+        """Take what was removed out of the files, where that is ours to do; False: not all of it, somebody reads."""
+        ...
+
     def require_fit(self, connection: Connection) -> None:
         """Raise `ITMustAct` when what is stored in it would not come back as it was."""
         ...

@@ -29,9 +29,13 @@ class AnyText(TypeDecorator[str]):
         return value.replace(_ESCAPE, _ESCAPE + "1").replace(_NUL, _ESCAPE + "0")
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - signature
-        if value is None or _ESCAPE not in value:
-            return value
-        return value.replace(_ESCAPE + "0", _NUL).replace(_ESCAPE + "1", _ESCAPE)
+        return None if value is None else self.unescaped(value)
+
+    def unescaped(self, stored: str) -> str:
+        """The text that is stored as this."""
+        if _ESCAPE not in stored:
+            return stored
+        return stored.replace(_ESCAPE + "0", _NUL).replace(_ESCAPE + "1", _ESCAPE)
 
 
 class Instant(TypeDecorator[datetime]):

@@ -85,6 +85,11 @@ class Database:
             finally:
                 self._sync_holder = None
 
+    def sweep(self) -> bool:
+        """Take what was removed out of the files, where that is ours to do; False: not all of it, somebody reads."""
+        with translated(self._backend), self._engines.reading.connect() as connection:
+            return self._backend.sweep(connection)
+
     def close(self) -> None:
         """Close every connection; SQLite's last one out folds the WAL back into the file."""
         self._engines.dispose()
@@ -128,13 +133,18 @@ def open_database(place: Place, keys: Keyring, *, synchronous: Literal["FULL", "
     return database
 
 
-def upgrade(place: Place) -> None:
-    """Bring the schema to this version, all or nothing. A SQLite database that is not there is made (mode 0600)."""
+def upgrade(place: Place, keys: Keyring | None = None) -> None:
+    """Bring the schema to this version, all or nothing. A SQLite database that is not there is made (mode 0600).
+
+    `keys`: needed where an earlier version wrote something that is encrypted or sealed.
+    """
+    if keys is not None:
+        keys.persons.begin()
     backend = backend_of(place)
     backend.create()
     with alone(backend) as connection:
         backend.require_fit(connection)
-        migrate.upgrade_connection(connection)
+        migrate.upgrade_connection(connection, keys)
 
 
 def downgrade(place: Place, revision: str) -> None:

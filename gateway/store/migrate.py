@@ -8,12 +8,19 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection
 
+from gateway.keys import Keyring
+
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 
-def upgrade_connection(connection: Connection) -> None:
-    """Bring the schema to the newest revision, within the transaction of `connection`."""
-    command.upgrade(config(connection), "head")
+def upgrade_connection(connection: Connection, keys: Keyring | None = None) -> None:
+    """Bring the schema to the newest revision, within the transaction of `connection`.
+
+    `keys`: needed where something is encrypted or sealed already.
+    """
+    made = config(connection)
+    made.attributes["keys"] = keys
+    command.upgrade(made, "head")
 
 
 def downgrade_connection(connection: Connection, revision: str) -> None:

@@ -271,7 +271,7 @@ def seen_absences(connection: Connection, keys: Keyring, agent_id: int) -> Itera
     for id_, owner, starts, ends, rrule, _, presence, because, title in connection.execute(
         query.order_by(observed_absence.c.id)
     ):
-        text = keys.decrypt(title, _title_context(id_)).decode(errors="surrogatepass")
+        text = keys.decrypt_for(owner, title, _title_context(id_)).decode(errors="surrogatepass")
         yield SeenAbsence(Absence(id_, owner, text, starts, ends, rrule), Presence(presence), because)
 
 
@@ -291,7 +291,8 @@ def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Abse
         if stored.get(absence.id) != now:
             names = ("agent_id", "starts_at", "ends_at", "rrule", "title_digest", "presence", "missing_because")
             row = dict(zip(names, now, strict=True))
-            rows.append(row | {"id": absence.id, "title": keys.encrypt(title, _title_context(absence.id))})
+            sealed = keys.encrypt_for(absence.agent_id, title, _title_context(absence.id))
+            rows.append(row | {"id": absence.id, "title": sealed})
     upsert(connection, observed_absence, rows)
 
 

@@ -96,6 +96,10 @@ class PostgreSql:
         """Freed by the server when the transaction ends, however it ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(:first, :second)"), {"first": _LOCKS, "second": _WRITE})
 
+    def sweep(self, connection: Connection) -> bool:  # noqa: ARG002 - nothing to do
+        """The server's own business (VACUUM)."""
+        return True
+
     def require_fit(self, connection: Connection) -> None:
         """Any text must fit in, and commits must last."""
         encoding = connection.scalar(text("SHOW server_encoding"))

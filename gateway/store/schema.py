@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0006"
+REVISION = "0007"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -438,13 +438,14 @@ first_plan = Table(
 )
 
 # --- journal -------------------------------------------------------------------------------------------------
-# Append-only: triggers refuse every UPDATE, and every DELETE of an entry. The pre-images are apart, so that a
-# person's content can be erased one day and the journal stay whole.
+# Append-only: triggers refuse every UPDATE, and every DELETE of an entry that no anchor covers (`journal_checkpoint`).
+# The pre-images are apart, so that they can be purged or erased and the chains stay whole.
 
 journal = Table(
     "journal",
     metadata,
-    Column("id", Identifier, primary_key=True),
+    # Given by `gateway.journal.log`, without gaps, since it is part of what the digest covers.
+    Column("id", Identifier, primary_key=True, autoincrement=False),
     Column("at", Instant, nullable=False),
     Column("run_id", AnyText, nullable=False),
     Column("agent_id", Identifier),
@@ -456,9 +457,15 @@ journal = Table(
     Column("fields", AnyText, nullable=False),  # JSON, names only
     Column("before_digest", AnyText, nullable=False),  # keyed, of the pre-image; "" if there was none
     Column("after_digest", AnyText, nullable=False),
+    Column("by", AnyText, nullable=False, server_default=""),
+    Column("chain", Identifier, nullable=False, server_default="0"),  # the agent's id; 0: the gateway's own
+    Column("sequence", Identifier, nullable=False, server_default="0"),  # in its chain, from 1
+    Column("content_digest", AnyText, nullable=False, server_default=""),  # keyed, of the encrypted pre-image
+    Column("previous", AnyText, nullable=False, server_default=""),  # digest of the one before it in its chain
+    Column("digest", AnyText, nullable=False, server_default=""),
     Index(None, "agent_id", "id"),
     Index(None, "run_id", "id"),
-    sqlite_autoincrement=True,
+    Index("ix_journal_chain_sequence", "chain", "sequence", unique=True),
 )
 
 journal_content = Table(
@@ -466,4 +473,14 @@ journal_content = Table(
     metadata,
     Column("journal_id", Identifier, ForeignKey("journal.id"), primary_key=True, autoincrement=False),
     Column("before", LargeBinary, nullable=False),
+)
+
+journal_checkpoint = Table(
+    "journal_checkpoint",
+    metadata,
+    Column("number", Identifier, primary_key=True, autoincrement=False),
+    Column("at", Instant, nullable=False),
+    Column("last_id", Identifier, nullable=False),
+    Column("is_anchor", Boolean, nullable=False),  # entries up to `last_id` were removed, or may be
+    Column("statement", AnyText, nullable=False),  # JSON, signed
 )

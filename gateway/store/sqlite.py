@@ -79,6 +79,7 @@ class Sqlite:
                 )
             connection.execute(f"PRAGMA synchronous={level}")
             connection.execute("PRAGMA foreign_keys=ON")
+            connection.execute("PRAGMA secure_delete=ON")  # what is removed leaves the free pages too
 
         event.listen(engine, "connect", connected)
         event.listen(engine, "begin", _begin)
@@ -94,6 +95,14 @@ class Sqlite:
 
     def take_turn(self, connection: Connection) -> None:
         """BEGIN IMMEDIATE has waited for it."""
+
+    def sweep(self, connection: Connection) -> bool:
+        """Fold the write-ahead log, which holds pages as they were, into the file, and empty it."""
+        driver = connection.connection.driver_connection
+        if self._path is None or not isinstance(driver, sqlite3.Connection):
+            return True
+        busy, _, _ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def require_fit(self, connection: Connection) -> None:
         """Every SQLite file is."""

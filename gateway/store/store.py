@@ -3,12 +3,17 @@ same thread, what that transaction wrote too."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
+from sqlalchemy import RowMapping
+
 from connectors.errors import OurBug
-from gateway.journal import history, log
+from gateway.journal import history, log, retention
+from gateway.journal.log import JournalFilter
+from gateway.journal.verify import Given, Verdict, verify
+from gateway.keys import Keyring
 from gateway.store import agents, agreed, brakes, calendars, conflicts, facts, guarding, observed, runs, secret, work
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
@@ -51,6 +56,11 @@ class Store:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._keys = database.keys
+
+    @property
+    def keys(self) -> Keyring:
+        """What it is encrypted and sealed with."""
+        return self._keys
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -262,21 +272,38 @@ class Store:
         *,
         agent_id: int | None = None,
         run_id: str | None = None,
+        chosen: JournalFilter | None = None,
         limit: int = 100,
         before_id: int | None = None,
         with_content: bool = False,
     ) -> tuple[JournalRow, ...]:
-        """Entries, newest first, older than `before_id`. `before` is decrypted only `with_content`, else None."""
+        """Entries, newest first, older than `before_id`. `chosen`: in place of agent and run. `before` is decrypted
+        only `with_content`, else None, as it is once it was purged or erased."""
+        chosen = chosen or JournalFilter(agent_id=agent_id, run_id=run_id)
         with self._database.read() as connection:
-            return log.read(
-                connection,
-                self._keys,
-                agent_id=agent_id,
-                run_id=run_id,
-                limit=limit,
-                before_id=before_id,
-                with_content=with_content,
-            )
+            return log.read(connection, self._keys, chosen, limit=limit, before_id=before_id, with_content=with_content)
+
+    def stored_journal(self, chosen: JournalFilter) -> Iterator[RowMapping]:
+        """All columns of entries, oldest first, as they are; read as they are taken."""
+        with self._database.read() as connection:
+            yield from log.stored(connection, chosen)
+
+    def verify_journal(self, checkpoints: Iterable[Given] = (), *, public_key: bytes | None = None) -> Verdict:
+        """Everything in the journal that is not as it was written. `checkpoints`: exported ones. `public_key`: whose
+        signatures count, 32 bytes; else the instance's own."""
+        with self._database.read() as connection:
+            return verify(connection, self._keys, tuple(checkpoints), public_key=public_key)
+
+    def journal_retention(self, *, content_before: datetime, entries_before: datetime | None) -> tuple[int, int]:
+        """How many pre-images and how many entries are older than these."""
+        with self._database.read() as connection:
+            entries = 0 if entries_before is None else retention.old_entries(connection, entries_before)
+            return retention.old_content(connection, content_before), entries
+
+    def sweep(self) -> bool:
+        """Take what was removed out of the database's files too, where that is ours to do; False: not all of it yet,
+        since somebody reads."""
+        return self._database.sweep()
 
     def history(self, references: Collection[str], limit: int = 1_000) -> tuple[JournalRow, ...]:
         """What the journal tells of these (`rdv 12`, `absence 34`, an href), newest first, without content."""

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 
 from connectors.errors import OurBug
 from connectors.records import Absence, Rdv, RdvSelection
-from gateway.journal import log
+from gateway.journal import checkpoints, log, retention
+from gateway.journal.checkpoints import Checkpoint
 from gateway.keys import Keyring
 from gateway.store import agents, agreed, brakes, calendars, conflicts, guarding, observed, runs, secret, work
 from gateway.store.conflicts import ConflictChanges
@@ -247,8 +248,8 @@ class Transaction:
         """Take back what was approved for an agent and is not done yet; how much that was."""
         return work.withdraw_approvals(self._connection, agent_id)
 
-    def consume_approval(self, agent_id: int, digest: str) -> bool:
-        """Use an approval up; False when there was none."""
+    def consume_approval(self, agent_id: int, digest: str) -> str | None:
+        """Use an approval up; whose it was, None when there was none."""
         return work.consume_approval(self._connection, agent_id, digest)
 
     # --- what the guard remembers ------------------------------------------------------------------------------
@@ -321,8 +322,27 @@ class Transaction:
         runs.drop_figures(self._connection, agent_id)
 
     def journal(self, entry: JournalEntry) -> int:
-        """Add an entry; its number. There is no way to change or remove one."""
+        """Add an entry; its number. There is no way to change one."""
         return log.append(self._connection, self._keys, entry)
+
+    def seal_journal(self, *, at: datetime) -> Checkpoint:
+        """A signed checkpoint of the journal as this transaction sees it."""
+        return checkpoints.make(self._connection, self._keys, at=at)
+
+    def purge_journal_content(self, before: datetime) -> int:
+        """Remove some pre-images of entries older than this; how many, 0 when none is left."""
+        return retention.purge_content(self._connection, before)
+
+    def cut_journal(self, before: datetime, *, at: datetime) -> int:
+        """Put a signed anchor in the place of some entries older than this; how many, 0 when none is left."""
+        return retention.cut(self._connection, self._keys, before, at=at)
+
+    def erase_person(self, agent_id: int, *, at: datetime, by: str) -> int:
+        """Destroy an agent's key and remove what it encrypted; how many pre-images that were. May be repeated.
+
+        Raises `NotErasable` while the agent is synced, `KeyFileProblem`.
+        """
+        return retention.erase_person(self._connection, self._keys, agent_id, at=at, by=by)
 
     def put_secret(self, name: str, data: bytes) -> None:
         """Keep a secret under a name, encrypted."""

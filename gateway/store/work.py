@@ -48,6 +48,7 @@ def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) ->
     query = select(
         columns.id,
         columns.run_id,
+        columns.agent_id,
         columns.operation,
         columns.opened_at,
         columns.highest_absence_id,
@@ -59,12 +60,12 @@ def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) ->
         OpenIntent(
             id_,
             run_id,
-            load_operation(keys.decrypt(sealed, _context(id_, "operation"))),
+            load_operation(keys.decrypt_for(owner, sealed, _context(id_, "operation"))),
             opened_at,
             highest,
-            before=None if before is None else keys.decrypt(before, _context(id_, "before")),
+            before=None if before is None else keys.decrypt_for(owner, before, _context(id_, "before")),
         )
-        for id_, run_id, sealed, opened_at, highest, before in connection.execute(query.order_by(columns.id))
+        for id_, run_id, owner, sealed, opened_at, highest, before in connection.execute(query.order_by(columns.id))
     )
 
 
@@ -86,10 +87,11 @@ def open_intent(
         "highest_absence_id": highest_absence_id,
     }
     (intent_id,) = connection.execute(insert(intent), row).inserted_primary_key or (0,)
+    owner = operation.agent_id
     # Encrypted for its row, whose id is known only now.
-    sealed = {"operation": keys.encrypt(dump_operation(operation), _context(intent_id, "operation"))}
+    sealed = {"operation": keys.encrypt_for(owner, dump_operation(operation), _context(intent_id, "operation"))}
     if before is not None:
-        sealed["before"] = keys.encrypt(before, _context(intent_id, "before"))
+        sealed["before"] = keys.encrypt_for(owner, before, _context(intent_id, "before"))
     connection.execute(update(intent).where(intent.c.id == intent_id).values(**sealed))
     return OpenIntent(intent_id, run_id, operation, at, highest_absence_id, before=before)
 
@@ -180,6 +182,9 @@ def withdraw_approvals(connection: Connection, agent_id: int) -> int:
     return connection.execute(delete(approval).where(approval.c.agent_id == agent_id)).rowcount
 
 
-def consume_approval(connection: Connection, agent_id: int, digest: str) -> bool:
-    gone = connection.execute(delete(approval).where(approval.c.agent_id == agent_id, approval.c.digest == digest))
-    return gone.rowcount == 1
+def consume_approval(connection: Connection, agent_id: int, digest: str) -> str | None:
+    one = (approval.c.agent_id == agent_id) & (approval.c.digest == digest)
+    by: str | None = connection.scalar(select(approval.c.approved_by).where(one))
+    if by is not None:
+        connection.execute(delete(approval).where(one))
+    return by

@@ -60,6 +60,7 @@ def approve(store: Store, approval: Approval, *, at: datetime, by: str) -> None:
                     action="approve",
                     object="hold",
                     reference=f"{len(digests)} operations",
-                    rule=f"approved by {by}",
+                    rule="approved",
+                    by=by,
                 )
             )

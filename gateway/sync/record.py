@@ -69,8 +69,8 @@ class Recorder:
             self._agree(tx, ledger, operation, seen, result.absence)
             if intent is not None:
                 tx.close_intent(intent.id, "done")
-            tx.consume_approval(operation.agent_id, operation.digest)
-            tx.journal(self._entry(operation, result, seen))
+            approved_by = tx.consume_approval(operation.agent_id, operation.digest)
+            tx.journal(replace(self._entry(operation, result, seen), by=approved_by or ""))
 
     def unanswered(self, intent: OpenIntent) -> None:
         """A write was sent, and what is there now is not what it was to bring about. It may have been done all the

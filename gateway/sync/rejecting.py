@@ -170,5 +170,6 @@ def _entry(  # noqa: PLR0917 - a row of the journal
         action=action,
         object=thing,
         reference=reference,
-        rule=f"by {by}",
+        rule="decided by a person",
+        by=by,
     )

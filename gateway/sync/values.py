@@ -593,3 +593,4 @@ class JournalEntry:
     fields: tuple[str, ...] = ()  # names of the fields concerned, never values
     before: bytes | None = field(default=None, repr=False)  # pre-image of what was overwritten or removed
     after_digest: str = ""  # keyed digest of what we left there
+    by: str = ""  # the person who did or approved it, where that is known

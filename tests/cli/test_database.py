@@ -105,7 +105,7 @@ def test_a_server_that_is_away_is_a_remote_failure(made, tmp_path):
 def test_a_password_reaches_the_database_from_its_file(made, monkeypatch):
     """And from nowhere else: it is in no output."""
     seen = []
-    monkeypatch.setattr("gateway.cli.database.upgrade", seen.append)
+    monkeypatch.setattr("gateway.cli.database.upgrade", lambda url, _keys: seen.append(url))
     monkeypatch.setattr("gateway.cli.database.sync_lock", lambda _url: sync_lock("sqlite://"))
     (made.config.parent / "password").write_text("geheim\n")
     text = made.config.read_text().replace("[gateway]", '[gateway]\ndatabase_password_file = "password"')

@@ -82,7 +82,7 @@ def fill(connection: Connection) -> None:
         rows = [{column.name: value(column, table, row) for column in table.c} for row in range(3)]
         connection.execute(insert(table), rows)
     more = {column.name: value(column, journal, 1) for column in journal.c}
-    connection.execute(insert(journal), [more | {"id": number} for number in range(1_001, 2_500)])
+    connection.execute(insert(journal), [more | {"id": number, "sequence": number} for number in range(1_001, 2_500)])
 
 
 def content(connection: Connection) -> dict[str, list[tuple[object, ...]]]:

@@ -12,7 +12,7 @@ from gateway.keys import Keyring
 from gateway.store.database import Database
 from gateway.store.schema import journal, journal_content
 from gateway.store.store import Store
-from tests.store.samples import NOW, entry
+from tests.store.samples import AGENT, NOW, entry
 
 
 def test_entries_are_read_newest_first_and_page_by_page(store: Store) -> None:
@@ -82,7 +82,7 @@ def test_an_erased_pre_image_leaves_the_entry_and_its_digest(store: Store, datab
     with database.write() as connection:
         connection.execute(delete(journal_content))
     with database.read() as connection:
-        assert connection.scalar(select(journal.c.before_digest)) == keys.digest(b"before")
+        assert connection.scalar(select(journal.c.before_digest)) == keys.persons.digest(AGENT, b"before")
     assert store.journal(with_content=True) == ((number, entry()),)
 
 

@@ -110,7 +110,7 @@ def test_an_upgrade_that_fails_leaves_nothing_behind(
 ) -> None:
     url = f"sqlite:///{tmp_path}/new.sqlite3" if kind == "sqlite" else request.getfixturevalue("empty_postgres_url")
 
-    def fails_late(connection: Connection) -> None:
+    def fails_late(connection: Connection, _keys: object) -> None:
         migrate.command.upgrade(migrate.config(connection), "head")
         raise OSError("power cut")
 
