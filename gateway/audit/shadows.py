@@ -96,13 +96,13 @@ class CalendarNow:
 
     def _cause(self, href: str, names: Collection[str], view: AgentView) -> Cause:
         before, after = self.shadow.get(href), self.now.get(href)
+        if set(names) <= {"version"}:
+            return Cause.RESTLESS_VERSION
         if self.state is None or href in self.told.hrefs:
             return Cause.SINCE_LAST_READING
         if self.state.patterns != self.patterns:
             return Cause.RULES_CHANGED
         if before is not None and after is not None:
-            if set(names) <= {"version"}:
-                return Cause.RESTLESS_VERSION
             if before.raw_digest == after.raw_digest:
                 return Cause.UNDERSTOOD_OTHERWISE
             if before.version == after.version:

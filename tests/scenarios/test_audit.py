@@ -10,11 +10,13 @@ import pytest
 
 from connectors.errors import OurBug
 from connectors.records import AbsenceDraft
+from gateway.audit.agreement import Touched, agreement_findings
 from gateway.audit.read_only import ReadOnlyCalendar, ReadOnlyRdvSolidarites
 from gateway.audit.repair import read_again, stale_calendars
 from gateway.audit.values import AuditReport, Cause
-from gateway.composition import auditor
+from gateway.composition import auditor, engine_settings
 from gateway.store.values import CalendarState
+from gateway.sync.engine import plan_context
 from gateway.sync.values import BlockOrigin, CalendarRef, PoolBlock, SeenEvent, Stop
 from mappings.identity import NAMESPACE
 from tests.scenarios.agenda_text import event_text
@@ -144,12 +146,19 @@ def test_an_audit_beside_a_sync_at_work_finds_no_drift(departement: Departement,
         full.types_event("Rendez-vous", *hours(departement.at(day, 17)))
         departement.rdv(departement.at(day, 15), full)
     application = departement.application
-    worker = threading.Thread(target=application.engine.run)
+    departement.faults.add("slow", method="POST", path="/api/v1/absences", seconds=0.1, times=None)
+
+    def sync() -> None:
+        with application.store.sync_lock():
+            application.engine.run()
+
+    worker = threading.Thread(target=sync)
     worker.start()
     drifts = [auditor(application).run().drift]
     while worker.is_alive():
         drifts.append(auditor(application).run().drift)
     worker.join()
+    assert len(drifts) > 2
     assert set(drifts) == {0}
     departement.settled()
     assert audit(departement).drift == 0
@@ -227,6 +236,43 @@ def test_a_copy_of_an_rdv_that_nobody_knows_is_named(departement: Departement, f
         tx.put_copy(replace(copy, rdv_id=999_999, href=f"{full.calendar}nowhere.ics", uid=f"{NAMESPACE}0"))
     (found,) = audit(departement).agents[0].drift
     assert (found.cause, found.reference) == (Cause.STORE_CONTRADICTS, "rdv 999999")
+
+
+@pytest.mark.parametrize(
+    ("event", "cause"),
+    [
+        ("gone", Cause.OTHER_WRITER),
+        ("edited", Cause.OTHER_WRITER),
+        ("moved", Cause.OTHER_WRITER),
+        ("twice", Cause.DOUBLE),
+    ],
+)
+@on_one_server
+def test_a_copy_that_is_not_as_agreed_while_no_plan_answers_is_named(
+    departement: Departement, full: Person, event: str, cause: Cause
+) -> None:
+    """A plan answers to each of these; this is what is said if one day it does not."""
+    application = departement.application
+    context = plan_context(engine_settings(application.settings), application.keys, departement.clock.now())
+    view = departement.store.agent_view(full.id)
+    copy = min(view.copies, key=lambda each: each.ends_at)
+    of_copy = next(each for each in view.events if each.href == copy.href)
+    others = tuple(each for each in view.events if each is not of_copy)
+    assert of_copy.times is not None
+    component = of_copy.times.components[0]
+    later = replace(component, start=component.start + timedelta(hours=1), end=component.end + timedelta(hours=1))
+    found = {
+        "gone": (),
+        "edited": (replace(of_copy, owned_digest="0"),),
+        "moved": (replace(of_copy, times=replace(of_copy.times, components=(later,))),),
+        "twice": (of_copy, replace(of_copy, href=f"{full.calendar}twice.ics")),
+    }[event]
+    nothing = Touched(frozenset(), frozenset(), frozenset())
+    assert list(agreement_findings(view, nothing, context)) == []
+    findings = list(agreement_findings(replace(view, events=(*others, *found)), nothing, context))
+    assert [(each.cause, each.reference.partition("/")[0].strip()) for each in findings] == [
+        (cause, f"rdv {copy.rdv_id}")
+    ]
 
 
 def test_a_block_that_exists_nowhere_is_never_taken_for_granted(departement: Departement, full: Person) -> None:
