@@ -120,6 +120,7 @@ def _committed(home: Home) -> int:
     database = open_database(home.url, home.keys)
     store = Store(database)
     view, entries = store.agent_view(AGENT), store.journal(limit=100_000, with_content=True)
+    assert store.verify_journal().findings == ()
     database.close()
     count = len(view.blocks)
     numbers = list(range(1, count + 1))

@@ -21,10 +21,11 @@ depends_on = None
 _REFUSAL = "the journal is append-only"
 _UNCOVERED = "OLD.id > coalesce((SELECT max(last_id) FROM journal_checkpoint WHERE is_anchor), 0)"
 
+_NUMBERS = ("id", "agent_id", "chain", "sequence")
 _journal = sa.table(
     "journal",
-    *(sa.column(name, AnyText) for name in (*COLUMNS, "digest") if name not in ("id", "at", "agent_id")),
-    *(sa.column(name, Identifier) for name in ("id", "agent_id")),
+    *(sa.column(name, AnyText) for name in (*COLUMNS, "digest") if name not in (*_NUMBERS, "at")),
+    *(sa.column(name, Identifier) for name in _NUMBERS),
     sa.column("at", Instant),
 )
 _content = sa.table("journal_content", sa.column("journal_id", Identifier), sa.column("before", sa.LargeBinary))
