@@ -45,3 +45,14 @@ def test_an_event_that_a_person_moved_into_the_future_goes_with_its_absence_thou
     mirror, seen = mirror_of(past)
     plan = make_plan(view(absences=[past], mirrors=[mirror], events=[moved(seen, "4 09:00", "4 10:00")]), context())
     assert [(each.action, each.rule) for each in plan.operations] == [(Action.DELETE, "absence_deleted")]
+
+
+def test_after_a_lost_database_an_absence_that_has_its_event_is_not_paired_with_another_at_the_same_time() -> None:
+    """A person made an event at the very time of an absence that they had typed, and that is shown already."""
+    typed = absence(1, "2 09:00", "2 10:00")
+    _, shown = mirror_of(typed)
+    plan = make_plan(view(absences=[typed], events=[shown, event("a", "2 09:00", "2 10:00")]), context())
+    assert [(each.action, each.rule) for each in plan.operations] == [
+        (Action.PAIR, "own_event_found_again"),
+        (Action.CREATE, "event_occupies_time"),
+    ]

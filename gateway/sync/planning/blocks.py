@@ -6,7 +6,7 @@ what it was; time that a person typed on both sides is paired, not doubled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -76,7 +76,7 @@ def plan_blocks(view: AgentView, events: SortedEvents, context: PlanContext, pin
         uncut=left.uncut,
         now=now,
     )
-    pairs = _pairs(view, at, near=timedelta(minutes=rules.near_twin_minutes))
+    pairs = _pairs(view, at, shown=events.mirrors, near=timedelta(minutes=rules.near_twin_minutes))
     pairing = tuple(_pair_operation(view, block, seen) for block, seen in pairs.found)
     paired = tuple(_as_pool(view, block, seen) for block, seen in pairs.found)
     operations, moves = _difference(view, at, paired, keeps_typed=not rules.block_time)
@@ -161,11 +161,15 @@ class _Pairs:
     claimed: frozenset[int]
 
 
-def _pairs(view: AgentView, at: _Situation, *, near: timedelta) -> _Pairs:
+def _pairs(view: AgentView, at: _Situation, *, shown: Collection[int], near: timedelta) -> _Pairs:
     """Absences that we do not hold and that equal busy time: events before merging, then merged blocks, then events
-    whose hours the rules cut."""
+    whose hours the rules cut.
+
+    `shown`: those that have an event of ours, found again after our database was lost: it is theirs, whatever else
+    takes place then.
+    """
     by_interval = {(block.start, block.end): block for block in (*at.uncut, *at.whole, *at.units)}
-    known = {block.absence_id for block in view.blocks} | {mirror.absence_id for mirror in view.mirrors}
+    known = {block.absence_id for block in view.blocks} | {mirror.absence_id for mirror in view.mirrors} | set(shown)
     found: list[tuple[Block, SeenAbsence]] = []
     conflicts: list[Conflict] = []
     claimed: set[int] = set()
