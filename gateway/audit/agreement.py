@@ -162,7 +162,8 @@ def _mirrors(view: AgentView, places: _Places, touched: Touched, context: PlanCo
         if seen is None or seen.presence is Presence.GONE:
             what = "it has an event, and the absence is not there"
         elif event is None:
-            what = "its event is gone from the calendar"
+            is_over = seen.absence.end <= now and not seen.absence.rrule  # history: tidied away in the calendar
+            what = "" if is_over else "its event is gone from the calendar"
         elif not mirror.recurring and absence_span(seen.absence) != (mirror.start, mirror.end):
             what = "it is not at the time that is agreed"
         if what:
