@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt test-matrix simulate campaign lock clean
+.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants campaign lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,8 +42,11 @@ fmt: $(STAMP) ## format and apply safe fixes
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-simulate: $(STAMP) ## long campaign: thousands of simulated histories; ARGS="--seeds 2000"
-	$(BIN)/python -m tests.simulation $(ARGS)
+simulate: $(STAMP) ## long campaign: thousands of simulated histories; ARGS="--seeds 20000 --until-covered 100"
+	$(BIN)/python -m tests.simulation --table $(ARGS)
+
+mutants: $(STAMP) ## every mistake put into the sync code breaks a promise of the simulation
+	$(BIN)/python -m tests.simulation --mutants $(ARGS)
 
 test-matrix: $(STAMP) ## long: the contract and the scenarios with every server, trait and database; ARGS="-k sogo"
 	TEST_MATRIX=1 $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --timeout 120 \

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Protocol
 
-from connectors.errors import AnswerLost, ConnectorError, RetryLater, Stale
+from connectors.errors import AnswerLost, ConnectorError, RetryLater, RightsMissing, Stale
 from connectors.icalendar_draft import patch_draft, render_draft
 from connectors.icalendar_text import parse_event
 from connectors.records import (
@@ -154,6 +154,13 @@ class CalendarServer:
         self.calendars[calendar][href] = item
         self.gone[calendar].pop(href, None)
 
+    def touch(self, href: str) -> None:
+        """Another version of one item, for nothing."""
+        for items in self.calendars.values():
+            if href in items:
+                self.number += 1
+                items[href].version = f'"{self.number}"'
+
     def stir(self, calendar: str) -> None:
         """A restless server: other versions, same bodies."""
         for item in self.calendars[calendar].values():
@@ -244,21 +251,25 @@ class ModelAccount:
 
     def _write(self, commit: Callable[[], None]) -> None:
         self._request()
-        fate = self._weather.fate()
+        fate = self._weather.sent()
         if fate is Fate.REFUSED:
             raise RetryLater("busy", system=self.name)
+        if fate is Fate.FORBIDDEN:
+            raise RightsMissing("403", system=self.name)
         if fate is Fate.LATE:
             self._server.pending.append((self._server.clock.now() + self._weather.late_by(), commit))
-        elif fate is not Fate.LOST:
+        elif fate not in (Fate.LOST, Fate.FAILED):
             commit()
-            self._weather.boundary()
-        if fate is not Fate.ANSWERED:
+            self._weather.answered() if fate is Fate.ANSWERED else self._weather.boundary()
+        if fate in (Fate.LOST, Fate.UNANSWERED, Fate.LATE):
             self._server.clock.sleep(READ_TIMEOUT)
+        if fate is not Fate.ANSWERED:
             raise AnswerLost("no answer", system=self.name)
 
     def _read_again(self, calendar: str, href: str) -> CalendarItem:
         """What was written is read again; when that fails, the answer is lost."""
         self._weather.reading_again = True
+        self._weather.meet_rival(href)
         try:
             item = self.read(calendar, href)
         except ConnectorError as error:

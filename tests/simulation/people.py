@@ -452,7 +452,7 @@ STEPS: tuple[tuple[_Step, int], ...] = (
     (type_absence, 4),
     (edit_absence, 4),
     (edit_block, 5),
-    (second_sync.appears, 5),
+    (second_sync.appears, 2),
     (second_sync.vanishes, 2),
 )
 

@@ -297,17 +297,21 @@ class ModelRdvSolidarites:
         # Nobody acts between the reading and the writing of an absence: the API offers no precondition, and that
         # gap, a few milliseconds wide, is a known limit.
         self._request(people=False)
-        fate = self._weather.fate()
+        fate = self._weather.sent()
         if fate is Fate.REFUSED:
             raise RetryLater("429", system=SYSTEM)
+        if fate is Fate.FORBIDDEN:
+            raise RightsMissing("403", system=SYSTEM)
         if fate is Fate.LATE:
             self._server.pending.append((self._server.clock.now() + self._weather.late_by(), commit))
-        elif fate is not Fate.LOST:
+        elif fate not in (Fate.LOST, Fate.FAILED):
             result = commit()
-            self._weather.boundary()
             if fate is Fate.ANSWERED:
+                self._weather.answered()
                 return result
-        self._server.clock.sleep(READ_TIMEOUT)
+            self._weather.boundary()
+        if fate not in (Fate.FAILED, Fate.FAILED_DONE):
+            self._server.clock.sleep(READ_TIMEOUT)
         raise AnswerLost("no answer", system=SYSTEM)
 
 

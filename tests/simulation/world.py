@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sqlite3
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from random import Random
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 from connectors.icalendar_text import parse_event
+from connectors.ports import CalendarAccount, RdvSolidarites
 from connectors.records import AbsenceDraft, Rdv
-from gateway.keys import Keyring, create_key_file, load_keys
-from gateway.store.database import open_database, upgrade
 from gateway.store.store import Store
-from gateway.store.transaction import Transaction
 from gateway.sync.approval import approve, pending
+from gateway.sync.ceiling import Ceiling, hour_of
 from gateway.sync.engine import Engine, EngineSettings
 from gateway.sync.values import (
+    Action,
     AgentReport,
     AgentState,
     CalendarRef,
@@ -34,14 +29,18 @@ from gateway.sync.values import (
     LinkedAgent,
     ObjectKind,
     RunReport,
+    Stop,
 )
 from mappings.identity import ABSENCE_TAG, NAMESPACE, Identity
 from mappings.rdv_event import Cancelled
 from tests.simulation.calendar_model import CalendarServer, Item, ModelAccount, Style, keeps_alarm
-from tests.simulation.intervals import Interval
+from tests.simulation.crossings import Crossed, CrossedStore
+from tests.simulation.disk import disk
+from tests.simulation.faults import Cell, Fault, Phase
+from tests.simulation.intervals import Interval, union
 from tests.simulation.meetings import PRIVATE_WORD, Occurrence
 from tests.simulation.memory import AgentMemory, Snapshot
-from tests.simulation.rdv_model import PARIS, ModelRdvSolidarites, RdvServer, StoredAbsence
+from tests.simulation.rdv_model import PARIS, SYSTEM, ModelRdvSolidarites, RdvServer, StoredAbsence
 from tests.simulation.rules import TRAINING, OfficeRules, Rules, drawn_office
 from tests.simulation.weather import BrokenPromise, Killed, ModelClock, Weather
 
@@ -49,8 +48,6 @@ BLOCK_TITLES = {ABSENCE_TAG, f"{TRAINING} · agenda"}
 REUNION = ZoneInfo("Indian/Reunion")
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
-
-FREE_RAM = Path("/dev/shm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,40 +120,6 @@ class Counted:
         self._highest = count
 
 
-class KillableStore(Store):
-    """The store, with a boundary before and after each commit."""
-
-    def __init__(self, database: Any, weather: Weather) -> None:
-        super().__init__(database)
-        self._weather = weather
-
-    @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        with super().transaction() as tx:
-            yield tx
-            self._weather.boundary()
-        self._weather.boundary()
-
-
-@cache
-def template() -> tuple[Path, Keyring]:
-    """A migrated, empty database and the keys of every history of this process."""
-    folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=FREE_RAM if FREE_RAM.is_dir() else None))
-    create_key_file(folder / "keys.toml", random=Random(1).randbytes)
-    keys = load_keys(folder / "keys.toml")
-    database = folder / "template.sqlite3"
-    upgrade(f"sqlite:///{database}")
-    open_database(f"sqlite:///{database}", keys).close()
-    return database, keys
-
-
-def remove_template() -> None:
-    """At the end of a campaign."""
-    if template.cache_info().currsize:
-        shutil.rmtree(template()[0].parent, ignore_errors=True)
-        template.cache_clear()
-
-
 class World:
     """Everything of one history. Also the judge of each write that the gateway makes."""
 
@@ -181,6 +144,9 @@ class World:
         self.memories: dict[int, AgentMemory] = {}
         self.approved: set[int] = set()  # typed absences that an approval covers
         self.removable: set[tuple[int, int]] = set()  # (rdv, agent) whose copy's removal was approved
+        self.admitted: set[int] = set()  # agents whose first plan was approved
+        self.stopped_at: int | None = None  # during which operation writes were stopped
+        self.sent: Counter[tuple[str, datetime]] = Counter()  # writes by remote and clock hour
         self.event_edited: set[int] = set()  # typed absences whose event a person edited or removed
         self.planned_with: dict[int, frozenset[int]] = {}  # agent -> absences there when its plan was last made
         self.set_back = False
@@ -189,19 +155,22 @@ class World:
         self.sides: dict[int, set[str]] = {}  # typed absence -> sides on which it was edited since the last clean run
         self.rivalry: float | None = None
         self.before_run: Callable[[World], None] | None = None  # how an experiment forgets something
-        database, self.keys = template()
+        self.disk = disk()
+        self.keys = self.disk.keys
         self.identity = Identity(self.keys.identity_key, self.keys.instance_id)
-        self.folder = Path(tempfile.mkdtemp(prefix="history-", dir=database.parent))
-        self.path = self.folder / "gateway.sqlite3"
-        self.backup: tuple[Path, Owed, dict[int, Interval], frozenset[int]] | None = None
-        shutil.copy(database, self.path)
+        self.backup: tuple[bytes, Owed, dict[int, Interval], frozenset[int], frozenset[int]] | None = None
+        self.disk.replace(self.disk.empty)
         self.taste = Random(seed + 3)  # of what rules are about: a history is otherwise the same without any
         self.rules = Rules(
             horizon_days=self.chance.choice([14, 28]),
             cancelled=self.chance.choice([Cancelled.MARK, Cancelled.MARK, Cancelled.REMOVE]),
-            many_count=self.chance.choice([2, 5, 5]),
+            many_count=self.chance.choice([2, 5, 20]),
             offices=((1, drawn_office(self.taste)), (2, drawn_office(self.taste))),
         )
+        few = self.taste.random() < 0.2
+        self.ceiling = Ceiling(per_hour=self.taste.randint(3, 12), per_day=1000) if few else Ceiling()
+        self.weather.sets_back = self.taste.random() < 0.5
+        self.weather.etag, self.weather.stop = self.calendar.touch, self.give_stop
         self.natives: dict[tuple[str, str], NativeFile] = {}  # by calendar and href
         self.doubled: frozenset[str] = frozenset()  # calendars that hold some of them ahead, when the run began
         self.runs = 0
@@ -214,19 +183,21 @@ class World:
 
     def open(self) -> None:
         """A new process: database, store, engine."""
-        self.database = open_database(f"sqlite:///{self.path}", self.keys, synchronous="OFF")
-        self.store = KillableStore(self.database, self.weather)
+        self.store = CrossedStore(self.disk.opened(), self.weather)
         settings = EngineSettings(
             rulebook=self.rules.book(),
             default_zone=PARIS,
             organisation_zones={2: REUNION},
             backfill_from=date(2025, 1, 1),
             instance_host="rdv.example.test",
+            ceiling=self.ceiling,
         )
         self.engine = Engine(
             store=self.store,
-            rdv_solidarites=self.source,
-            accounts=self.accounts,
+            rdv_solidarites=cast("RdvSolidarites", Crossed(self.source, self.weather)),
+            accounts={
+                name: cast("CalendarAccount", Crossed(each, self.weather)) for name, each in self.accounts.items()
+            },
             keys=self.keys,
             settings=settings,
             clock=self.clock,
@@ -238,10 +209,6 @@ class World:
     def _new_id(self) -> str:
         self.runs += 1
         return f"run-{self.runs}"
-
-    def close(self) -> None:
-        self.database.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def enrol(self) -> None:
         with self.store.transaction() as tx:
@@ -267,15 +234,20 @@ class World:
         try:
             report = self.engine.run(agent_ids, dry_run=dry_run)
         except Killed:
-            self.weather.dead = False
-            self.database.close()
+            self.weather.dead = self.weather.reading_again = False
             self.open()
+        self.lift_stop()
         self.weather.kill_after = self.weather.intruder_after = self.weather.intruder = None
         self.last_report = report
         if not dry_run:
             self._remember(report, before, mirrors)
         if report is not None:
             self._judge_report(report)
+        elif self.weather.died_of is Fault.KILL_RESTORED and self.restore():
+            self.log.append("  and the database is SET BACK to its copy")
+        elif self.weather.died_of is Fault.KILL_LOST:
+            self.lose_database()
+            self.log.append("  and the database is LOST, everybody is enrolled again")
         return report
 
     def _edited_on_one_side(self) -> dict[int, tuple[Person, str, Interval | None]]:
@@ -342,7 +314,10 @@ class World:
                 each.id for each in self.server.absences.values() if each.agent_id == person.agent_id
             )
             if found is not None:
-                self.counts["operations"] += len(found.done)
+                self.counts["operations"] += sum(each.action is Action.PAIR for each in found.done)
+                if report is not None and report.stop is None:
+                    for each in found.waiting:
+                        self.weather.hits[Cell(Fault.CEILING, f"{each.action} {each.kind}", Phase.BEFORE)] += 1
 
     def _is_clean(self, report: AgentReport) -> bool:
         agent = self.store.agent(report.agent_id)
@@ -370,6 +345,7 @@ class World:
                 self.approved.add(hold.absence_id)
             if hold.rdv_id is not None:
                 self.removable.add((hold.rdv_id, hold.agent_id))
+        self.admitted |= set(waiting.agents)
         for agent_id in waiting.agents:
             self.approved |= self.planned_with.get(agent_id, frozenset())
         if waiting.holds or waiting.agents:
@@ -382,31 +358,37 @@ class World:
         number, _ = self.chance.choice(self.rules.offices)
         offices = {**dict(self.rules.offices), number: drawn_office(self.taste)}
         self.rules = replace(self.rules, offices=tuple(offices.items()))
-        self.database.close()
         self.open()
         self.counts["rules changed"] += 1
         return f"organisation {number} is under {offices[number]}"
+
+    def give_stop(self) -> None:
+        """Somebody of IT stops all writes, from another process, until the run is over."""
+        with Store(self.disk.opened()).transaction() as tx:
+            tx.set_stop(Stop(self.clock.now(), "informatique", "what is this?"))
+        self.stopped_at = self.weather.number
+
+    def lift_stop(self) -> None:
+        """And lets them go on."""
+        if self.store.stop() is not None:
+            with Store.transaction(self.store) as tx:
+                tx.lift_stop()
+        self.stopped_at = None
 
     # --- misfortune ------------------------------------------------------------------------------------------
 
     def keep_backup(self) -> None:
         """Tonight's copy of the database."""
-        path = self.folder / "backup.sqlite3"
-        path.unlink(missing_ok=True)
-        with sqlite3.connect(self.path) as source, sqlite3.connect(path) as target:
-            source.backup(target)
-        source.close()
-        target.close()
         then = {each.id: each.interval for each in self.server.absences.values()}
-        self.backup = (path, self.owed.copy(), then, frozenset(self.approved))
+        self.backup = (self.disk.content(), self.owed.copy(), then, frozenset(self.approved), frozenset(self.admitted))
 
     def restore(self) -> bool:
         """The database as it was when it was last copied."""
         if self.backup is None:
             return False
-        path, owed, then, approved = self.backup
-        self._replace_database(path)
-        self.owed, self.approved = owed.copy(), set(approved)
+        content, owed, then, approved, admitted = self.backup
+        self._replace_database(content)
+        self.owed, self.approved, self.admitted = owed.copy(), set(approved), set(admitted)
         changed = [each.interval for each in self.server.absences.values() if then.get(each.id) != each.interval]
         changed += [interval for id_, interval in then.items() if self._interval(id_) != interval]
         self._set_back(changed, then)
@@ -415,19 +397,17 @@ class World:
 
     def lose_database(self) -> None:
         """An empty one, and everybody is enrolled again."""
-        self._replace_database(template()[0])
+        self._replace_database(self.disk.empty)
         self.owed = Owed()
         self.backup = None
         self.approved.clear()
+        self.admitted.clear()
         self._set_back([each.interval for each in self.server.absences.values()], {})
         self.enrol()
         self.counts["lost databases"] += 1
 
-    def _replace_database(self, path: Path) -> None:
-        self.database.close()
-        for suffix in ("", "-wal", "-shm"):
-            Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-        shutil.copy(path, self.path)
+    def _replace_database(self, content: bytes) -> None:
+        self.disk.replace(content)
         self.open()
 
     def _set_back(self, regions: list[Interval], then: Mapping[int, Interval]) -> None:
@@ -519,6 +499,7 @@ class World:
     def event_written(self, calendar: str, href: str, action: str, before: Item | None, body: bytes) -> None:
         """Called by the calendar server for each write of the gateway, before it is done."""
         self.counts["calendar writes"] += 1
+        self.counts["operations"] += 1
         uid = href.rpartition("/")[2].removesuffix(".ics")
         if before is not None and not before.ours:
             raise BrokenPromise("nothing lost", f"the gateway did {action} on a calendar-born event")
@@ -526,13 +507,10 @@ class World:
             raise BrokenPromise("nothing lost", f"the gateway did {action} at a name that is not its own")
         if calendar not in [person.target for person in self.people]:
             raise BrokenPromise("nothing lost", f"the gateway did {action} in a calendar that only blocks")
-        if any(word in body for word in (b"ORGANIZER", b"ATTENDEE", b"METHOD")):
-            raise BrokenPromise("nobody disturbed", "an event of ours invites somebody")
-        if before is not None and action == "update" and not keeps_alarm(before.body, body):
-            raise BrokenPromise("nothing lost", "a person's reminder went away")
-        if before is None and b"VALARM" in body:
-            raise BrokenPromise("nobody disturbed", "a new event of ours rings")
+        _judge_body(action, before, body)
         kind, number, person = self._origin(uid)
+        if not self.calendar.catching_up:
+            self._judge_sending(person.agent_id, person.account)
         if kind == "rdv" and action != "delete" and calendar in self.doubled and not self.calendar.catching_up:
             raise BrokenPromise("no doubles", f"rdv {number} is written beside what RDV-Solidarités' own sync wrote")
         if action == "delete" and not self.calendar.catching_up:
@@ -574,7 +552,12 @@ class World:
     def absence_written(self, action: str, before: StoredAbsence | None, draft: AbsenceDraft | None, id_: int) -> None:
         """Called by RDV-Solidarités for each write of the gateway, before it is done."""
         self.counts["absence writes"] += 1
+        self.counts["operations"] += 1
         self.owed.writes.append(("rdv_solidarites", action, f"absence {id_}"))
+        if not self.server.catching_up:
+            self._judge_sending(
+                draft.agent_id if before is None and draft else before.agent_id if before else 0, SYSTEM
+            )
         if draft is not None and PRIVATE_WORD in draft.title:
             raise BrokenPromise("nothing private leaves", "a title reached RDV-Solidarités")
         if before is None:
@@ -588,6 +571,18 @@ class World:
         else:
             self._judge_change(action, before)
 
+    def _judge_sending(self, agent_id: int, remote: str) -> None:
+        """Whether anything may be written at all right now."""
+        if agent_id not in self.admitted:
+            raise BrokenPromise("nobody disturbed", f"agent {agent_id} is written for, and nobody approved that")
+        if self.stopped_at is not None and self.weather.number > self.stopped_at:
+            raise BrokenPromise("nobody disturbed", "something is written although a person stopped that")
+        hour = hour_of(self.clock.now())
+        self.sent[remote, hour] += 1
+        # One whose intent was counted in the hour before.
+        if self.sent[remote, hour] > self.ceiling.per_hour + 1 and not self.set_back:
+            raise BrokenPromise("nobody disturbed", f"{remote} got more writes than its ceiling")
+
     def _note_late_write(self, before: StoredAbsence, draft: AbsenceDraft | None) -> None:
         """Whether it may be done was judged by what held when it was sent. It may overtake what a person did since:
         without preconditions nobody can prevent that."""
@@ -600,15 +595,31 @@ class World:
         id_ = before.id
         if before.typed and id_ not in self.approved | self.event_edited:
             raise BrokenPromise("nothing lost", f"{action} of absence {id_}, which a person typed")
-        if not before.unsure and _moved_away(before):
+        if not before.unsure and _moved_away(before) and not self._moved_alike(before):
             raise BrokenPromise("nothing lost", f"{action} of block {id_}, which a person had moved")
         if before.touched:
             self.owed.absences.append((before.id, before.title, before.start, before.end))
+
+    def _moved_alike(self, block: StoredAbsence) -> bool:
+        """Whether a person who moved a block had moved its events just so: then it still stands for them."""
+        (person,) = (each for each in self.people if each.agent_id == block.agent_id)
+        busy = [(each.start, each.end) for each in self.busy(person)]
+        return block.interval in (*busy, *union(busy), *self.office(person).cut(union(busy)))
 
     # --- what the journal holds ------------------------------------------------------------------------------
 
     def journal(self) -> list[JournalEntry]:
         return [row.entry for row in self.store.journal(limit=100_000, with_content=True)]
+
+
+def _judge_body(action: str, before: Item | None, body: bytes) -> None:
+    """Whether it invites nobody, rings for nobody, and keeps what a person added."""
+    if any(word in body for word in (b"ORGANIZER", b"ATTENDEE", b"METHOD")):
+        raise BrokenPromise("nobody disturbed", "an event of ours invites somebody")
+    if before is not None and action == "update" and not keeps_alarm(before.body, body):
+        raise BrokenPromise("nothing lost", "a person's reminder went away")
+    if before is None and b"VALARM" in body:
+        raise BrokenPromise("nobody disturbed", "a new event of ours rings")
 
 
 def event_interval(body: bytes, zone: ZoneInfo) -> Interval:
