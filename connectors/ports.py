@@ -90,6 +90,13 @@ class CalendarAccount(Protocol):
     def delete(self, calendar: str, item: CalendarItem) -> None:
         """Remove `item`, only if it still has `item.version`. Gone already is success. `Stale`, `AnswerLost`."""
 
+    def put_back(self, calendar: str, href: str, body: bytes, replacing: CalendarItem | None) -> CalendarItem:
+        """Make an item what it once was, as its server gave it then; as re-read after the write.
+
+        `replacing`: what is there now, only if it still has that version; None: only when nothing is there.
+        Raises `Stale`, `BadItem`, `AnswerLost`.
+        """
+
     def href_of(self, calendar: str, uid: str) -> str:
         """Where `create` puts a draft with this UID. Pure."""
 

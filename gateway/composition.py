@@ -64,7 +64,8 @@ from gateway.settings_problems import SettingsError, nearest
 from gateway.store.database import open_database
 from gateway.store.store import Store
 from gateway.sync.ceiling import RDV_SOLIDARITES
-from gateway.sync.engine import Engine, EngineSettings
+from gateway.sync.engine import Engine, EngineSettings, plan_context
+from gateway.sync.undo.undoing import Undoer
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,6 +490,22 @@ def _clock_offset(settings: Settings, section: RdvSolidaritesSection | AccountSe
         return round((parsedate_to_datetime(answer.headers["Date"]) - middle).total_seconds(), 1)
     except (httpx2.HTTPError, ConnectorError, KeyError, ValueError, TypeError):
         return None
+
+
+def undoer(application: Application, run_id: str, *, by: str) -> Undoer:
+    """What undoes for that person, under this run's id."""
+    settings = engine_settings(application.settings)
+    return Undoer(
+        store=application.store,
+        rdv_solidarites=application.rdv_solidarites,
+        accounts=application.accounts,
+        observer=application.engine.calendars,
+        context=plan_context(settings, application.keys, application.clock.now()),
+        clock=application.clock,
+        ceiling=settings.ceiling,
+        run_id=run_id,
+        by=by,
+    )
 
 
 def _store(settings: Settings, keys: Keyring, stack: ExitStack) -> Store:

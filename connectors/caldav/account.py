@@ -155,6 +155,10 @@ class CalDavAccount:
         """Remove `item`."""
         self._writing.delete(calendar, item)
 
+    def put_back(self, calendar: str, href: str, body: bytes, replacing: CalendarItem | None) -> CalendarItem:
+        """Make an item what it once was, byte for byte."""
+        return self._writing.put_back(calendar, href, body, replacing)
+
     def href_of(self, calendar: str, uid: str) -> str:
         """Where `create` puts a draft with this UID. Pure."""
         return f"{calendar.rstrip('/')}/{uid}.ics"

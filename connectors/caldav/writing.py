@@ -34,10 +34,18 @@ class Writing:
 
     def create(self, calendar: str, href: str, draft: EventDraft) -> CalendarItem:
         """See `CalendarAccount.create`."""
+        return self._create(calendar, href, render_draft(draft, now=self._now()).decode())
+
+    def put_back(self, calendar: str, href: str, body: bytes, replacing: CalendarItem | None) -> CalendarItem:
+        """See `CalendarAccount.put_back`."""
+        self._undisturbing(CalendarItem(href, "", body))
+        text = body.decode()
+        return self._create(calendar, href, text) if replacing is None else self._replace(calendar, replacing, text)
+
+    def _create(self, calendar: str, href: str, body: str) -> CalendarItem:
         conditional = self._settings.profile.create_condition
         if not conditional and self._reading.read(calendar, href) is not None:
             raise self._stale("Something is there already where an event was to be created.")
-        body = render_draft(draft, now=self._now()).decode()
         answer, repeated = self._send("PUT", href, {**_TEXT, "If-None-Match": "*"}, body, again=conditional)
         verdict = write_verdict(answer)
         if verdict is not WriteVerdict.DONE:
@@ -46,11 +54,14 @@ class Writing:
 
     def update(self, calendar: str, item: CalendarItem, draft: EventDraft, *, notes: bool) -> CalendarItem:
         """See `CalendarAccount.update`."""
+        patched = patch_draft(item.body, draft, now=self._now(), notes=notes, system=self._settings.name).decode()
+        return self._replace(calendar, item, patched)
+
+    def _replace(self, calendar: str, item: CalendarItem, body: str) -> CalendarItem:
         self._undisturbing(item)
         etag = self._etag_to_match(calendar, item)
-        patched = patch_draft(item.body, draft, now=self._now(), notes=notes, system=self._settings.name).decode()
         headers = {**_TEXT, **({"If-Match": etag} if etag else {})}
-        answer, repeated = self._send("PUT", item.href, headers, patched, again=bool(etag))
+        answer, repeated = self._send("PUT", item.href, headers, body, again=bool(etag))
         if write_verdict(answer) is not WriteVerdict.DONE:
             self._not_updated(calendar, item, answer, repeated=repeated)
         return self._written(calendar, item.href)

@@ -156,6 +156,11 @@ class IcsAccount:
         _ = (calendar, item)
         raise self._read_only()
 
+    def put_back(self, calendar: str, href: str, body: bytes, replacing: CalendarItem | None) -> CalendarItem:
+        """Raises `ITMustAct`: a subscription is only read."""
+        _ = (calendar, href, body, replacing)
+        raise self._read_only()
+
     def href_of(self, calendar: str, uid: str) -> str:
         """Where an event with this UID would be; nothing is ever written there. Pure."""
         return f"{calendar}/{uid}.ics"

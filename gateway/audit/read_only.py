@@ -90,6 +90,11 @@ class ReadOnlyCalendar:
         _ = (calendar, item)
         _refuse(self.name)
 
+    def put_back(self, calendar: str, href: str, body: bytes, replacing: CalendarItem | None) -> CalendarItem:
+        """Raises `OurBug`."""
+        _ = (calendar, href, body, replacing)
+        _refuse(self.name)
+
     def href_of(self, calendar: str, uid: str) -> str:
         """As `CalendarAccount.href_of`."""
         return self._account.href_of(calendar, uid)

@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - a command's modules are imported when it runs
-"""The command line of what waits and of what stays as it is: names, options and help of `holds`, `reject`, `pins`."""
+"""The command line of what waits, stays as it is or is put back: names, options and help."""
 
 from __future__ import annotations
 
@@ -63,3 +63,21 @@ def pins(
 
     code = rejecting.pins(config, tuple(agent or ()), remove=remove, approve=approve, as_json=as_json)
     raise typer.Exit(code)
+
+
+def undo(
+    *,
+    target: Annotated[
+        str, typer.Argument(metavar="RUN|ENTRY", help="A run's id or its beginning, or an entry's number.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be put back, and what is refused.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Undo without asking.")] = False,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Put back on both sides what a run, or one write, changed; item by item, but for what somebody edited since."""
+    from gateway.cli import undoing as command
+
+    raise typer.Exit(command.run(config, target, dry_run=dry_run, yes=yes, as_json=as_json))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 
 from connectors.errors import ITMustAct
 from gateway.journal import checkpoints, log
 from gateway.journal.chain import chain_of
 from gateway.keys import Keyring
-from gateway.store.schema import intent, journal, journal_content, linked_agent, observed_absence
+from gateway.store.schema import intent, journal, journal_content, linked_agent, observed_absence, undo_step
 from gateway.sync.values import AgentState, JournalEntry
 
 BATCH = 5_000
@@ -48,6 +48,7 @@ def purge_content(connection: Connection, before: datetime) -> int:
     found = select(journal_content.c.journal_id).join(journal).where(journal.c.at < before)
     ids = list(connection.scalars(found.order_by(journal_content.c.journal_id).limit(BATCH)))
     _delete_content(connection, ids)
+    _delete_steps(connection, select(journal.c.id).where(journal.c.at < before))
     return len(ids)
 
 
@@ -80,6 +81,7 @@ def cut(connection: Connection, keys: Keyring, before: datetime, *, at: datetime
     last = min(last, first + BATCH - 1)
     checkpoints.make(connection, keys, at=at, up_to=last, removed_before=before)
     connection.execute(delete(journal_content).where(journal_content.c.journal_id <= last))
+    connection.execute(delete(undo_step).where(undo_step.c.journal_id <= last))
     connection.execute(delete(journal).where(journal.c.id <= last))
     return last - first + 1
 
@@ -118,6 +120,7 @@ def erase_person(connection: Connection, keys: Keyring, agent_id: int, *, at: da
     log.append(connection, keys, erased)
     for start in range(0, len(ids), BATCH):
         _delete_content(connection, ids[start : start + BATCH])
+    _delete_steps(connection, of_agent)
     connection.execute(delete(observed_absence).where(observed_absence.c.agent_id == agent_id))
     connection.execute(delete(intent).where(intent.c.agent_id == agent_id))
     connection.execute(
@@ -147,6 +150,11 @@ def _delete_content(connection: Connection, ids: Iterable[int]) -> None:
     if rows:
         one = journal_content.c.journal_id == bindparam("of_entry")
         connection.execute(delete(journal_content).where(one), rows)
+
+
+def _delete_steps(connection: Connection, entries: Select[tuple[int]]) -> None:
+    """What an undo needed beside pre-images."""
+    connection.execute(delete(undo_step).where(undo_step.c.journal_id.in_(entries)))
 
 
 def _entry(

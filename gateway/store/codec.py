@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, fields
@@ -94,6 +95,7 @@ def dump_operation(operation: Operation) -> bytes:
         operation.interval.end.isoformat(),
     )
     content["provenance"] = dump_provenance(operation.provenance)
+    content["body"] = None if operation.body is None else base64.b64encode(operation.body).decode()
     return dump_json(content).encode()
 
 
@@ -108,6 +110,8 @@ def load_operation(data: bytes) -> Operation:
     content["draft"] = content["draft"] and _load_draft(content["draft"])
     content["interval"] = content["interval"] and Interval(*map(datetime.fromisoformat, content["interval"]))
     content["provenance"] = load_provenance(content["provenance"])
+    if content.get("body") is not None:
+        content["body"] = base64.b64decode(content["body"])
     return Operation(**content)
 
 

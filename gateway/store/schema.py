@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0007"
+REVISION = "0008"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -466,6 +466,13 @@ journal = Table(
     Index(None, "agent_id", "id"),
     Index(None, "run_id", "id"),
     Index("ix_journal_chain_sequence", "chain", "sequence", unique=True),
+)
+
+undo_step = Table(
+    "undo_step",
+    metadata,
+    Column("journal_id", Identifier, primary_key=True, autoincrement=False),  # a step may outlive its entry
+    Column("step", AnyText, nullable=False),  # JSON: ids, times and digests
 )
 
 journal_content = Table(

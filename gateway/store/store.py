@@ -14,7 +14,20 @@ from gateway.journal import history, log, retention
 from gateway.journal.log import JournalFilter
 from gateway.journal.verify import Given, Verdict, verify
 from gateway.keys import Keyring
-from gateway.store import agents, agreed, brakes, calendars, conflicts, facts, guarding, observed, runs, secret, work
+from gateway.store import (
+    agents,
+    agreed,
+    brakes,
+    calendars,
+    conflicts,
+    facts,
+    guarding,
+    observed,
+    runs,
+    secret,
+    undoing,
+    work,
+)
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
@@ -31,6 +44,7 @@ from gateway.store.values import (
     RunRow,
     StoredWindow,
 )
+from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     AgentHistory,
     AgentState,
@@ -326,6 +340,11 @@ class Store:
         """How many entries there are, and of which kinds since an instant."""
         with self._database.read() as connection:
             return facts.journal_facts(connection, since)
+
+    def undo_steps(self, journal_ids: Collection[int]) -> dict[int, UndoStep]:
+        """By journal entry, what was noted of these writes; of those that noted nothing, nothing."""
+        with self._database.read() as connection:
+            return undoing.steps(connection, journal_ids)
 
     def secret(self, name: str) -> bytes | None:
         """What `put_secret` kept under this name."""

@@ -12,9 +12,10 @@ from connectors.records import Absence, Rdv, RdvSelection
 from gateway.journal import checkpoints, log, retention
 from gateway.journal.checkpoints import Checkpoint
 from gateway.keys import Keyring
-from gateway.store import agents, agreed, brakes, calendars, conflicts, guarding, observed, runs, secret, work
+from gateway.store import agents, agreed, brakes, calendars, conflicts, guarding, observed, runs, secret, undoing, work
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.values import CalendarState, ConflictNotice, OrganisationState, StoredWindow
+from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     AgentHistory,
     AgentReport,
@@ -343,6 +344,10 @@ class Transaction:
         Raises `NotErasable` while the agent is synced, `KeyFileProblem`.
         """
         return retention.erase_person(self._connection, self._keys, agent_id, at=at, by=by)
+
+    def put_undo_step(self, journal_id: int, step: UndoStep) -> None:
+        """What an undo of this entry needs beside it."""
+        undoing.put_step(self._connection, journal_id, step)
 
     def put_secret(self, name: str, data: bytes) -> None:
         """Keep a secret under a name, encrypted."""

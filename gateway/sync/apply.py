@@ -25,6 +25,7 @@ from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.planning.blocks import interval_text
 from gateway.sync.record import Recorder, Result
+from gateway.sync.undo.planning import RAW
 from gateway.sync.values import Action, ObjectKind, OpenIntent, Operation, Problem, Side
 from mappings.absence_event import absence_span
 from mappings.identity import absence_title, is_tagged
@@ -142,15 +143,21 @@ class Applier:
 
     def _create_event(self, operation: Operation) -> _Ready:
         account, calendar = self._calendar(operation)
+        if operation.body is not None:
+            body = operation.body
+            return _Ready(lambda: Result(item=account.put_back(calendar, operation.href, body, None)))
         draft = _draft(operation)
         return _Ready(lambda: Result(item=account.create(calendar, draft)))
 
     def _update_event(self, operation: Operation) -> _Ready:
         account, calendar = self._calendar(operation)
-        draft = _draft(operation)
         item = self._still_there(account, calendar, operation)
         if item is None:
             raise Stale("the event is gone", system=account.name)
+        if operation.body is not None:
+            body = operation.body
+            return _Ready(lambda: Result(item=account.put_back(calendar, item.href, body, item)), item.body)
+        draft = _draft(operation)
         if operation.keeps_title:
             event = account.parse(item)
             if event is not None:
@@ -181,7 +188,8 @@ class Applier:
             return None
         if operation.ref is not None:
             seen = self.observer.see(account, operation.ref, item)
-            if seen.owned_digest != operation.basis:
+            found = f"{RAW}{seen.raw_digest}" if operation.basis.startswith(RAW) else seen.owned_digest
+            if found != operation.basis:
                 raise Stale("the event changed since it was read", system=account.name)
         return item
 
@@ -193,7 +201,7 @@ class Applier:
     # --- RDV-Solidarités -------------------------------------------------------------------------------------
 
     def _create_absence(self, operation: Operation) -> _Ready:
-        draft = self._absence_draft(operation, absence_title(operation.label))
+        draft = self._absence_draft(operation, operation.title or absence_title(operation.label))
         return _Ready(lambda: Result(absence=self.rdv_solidarites.create_absence(draft)))
 
     def _update_absence(self, operation: Operation) -> _Ready:
@@ -202,7 +210,8 @@ class Applier:
             raise Stale("the absence is gone", system="rdv_solidarites")
         # A title that a person typed stays what it is there: it is never ours to change.
         is_ours = operation.kind is ObjectKind.BUSY_BLOCK and is_tagged(current.title)
-        draft = self._absence_draft(operation, absence_title(operation.label) if is_ours else current.title)
+        title = absence_title(operation.label) if is_ours else current.title
+        draft = self._absence_draft(operation, operation.title or title)
         return _Ready(
             lambda: Result(absence=self.rdv_solidarites.update_absence(number, draft)), absence_image(current)
         )

@@ -94,6 +94,11 @@ class Engine:
             store, clock, keys.digest_key, horizon, rulebook.patterns, instance_host=settings.instance_host
         )
 
+    @property
+    def calendars(self) -> CalendarObserver:
+        """How calendars are seen under the rules in force."""
+        return self._calendars
+
     def run(
         self,
         agent_ids: Collection[int] | None = None,

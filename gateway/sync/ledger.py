@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from connectors.records import Absence
 from gateway.sync.values import AgentView, AgreedCopy, AgreedMirror, CalendarRef, LinkedAgent, PoolBlock, SeenEvent
+from mappings.blocks import Block
 
 
 @dataclass(slots=True)
@@ -18,6 +19,8 @@ class Ledger:
     copies: dict[int, AgreedCopy]
     blocks: dict[int, PoolBlock]
     mirrors: dict[int, AgreedMirror]
+    view: AgentView  # as it was when this work began
+    occurrences: list[Block] | None = None  # its busy ones, once something asked for them
 
     @classmethod
     def of(cls, view: AgentView) -> Ledger:
@@ -29,4 +32,5 @@ class Ledger:
             copies={copy.rdv_id: copy for copy in view.copies},
             blocks={block.absence_id: block for block in view.blocks},
             mirrors={mirror.absence_id: mirror for mirror in view.mirrors},
+            view=view,
         )

@@ -16,9 +16,11 @@ from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
-from gateway.sync.planning.context import PlanContext
+from gateway.sync.planning.context import PlanContext, title_digest
 from gateway.sync.planning.mirrors import mirror_asked
 from gateway.sync.planning.pins import pin_text
+from gateway.sync.undo.agreeing import Undone
+from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     Action,
     AgreedCopy,
@@ -60,17 +62,25 @@ class Recorder:
     context: PlanContext
     clock: Clock
     run_id: str
+    by: str = ""  # the person who undoes something
 
     def done(self, ledger: Ledger, operation: Operation, result: Result, intent: OpenIntent | None) -> None:
         """A remote write that succeeded, or an earlier one found to have succeeded."""
         seen = self._seen(operation, result)
+        step = self._step(ledger, operation, result, seen)
+        undone = self.store.undo_steps([operation.undoes]) if operation.undoes else {}
         with self.store.transaction() as tx:
             self._note_observed(tx, ledger, operation, result, seen)
-            self._agree(tx, ledger, operation, seen, result.absence)
+            if operation.undoes in undone:
+                what = Undone(operation, undone[operation.undoes], seen, result.absence, self.clock.now(), self.by)
+                what.agree(tx, ledger, self.context)
+            else:
+                self._agree(tx, ledger, operation, seen, result.absence)
             if intent is not None:
                 tx.close_intent(intent.id, "done")
             approved_by = tx.consume_approval(operation.agent_id, operation.digest)
-            tx.journal(replace(self._entry(operation, result, seen), by=approved_by or ""))
+            entry = self._entry(operation, result, seen)
+            tx.put_undo_step(tx.journal(replace(entry, by=approved_by or self.by)), step)
 
     def unanswered(self, intent: OpenIntent) -> None:
         """A write was sent, and what is there now is not what it was to bring about. It may have been done all the
@@ -91,10 +101,29 @@ class Recorder:
         """What a person did, taken over into the agreed state."""
         with self.store.transaction() as tx:
             apply_change(tx, change)
-            if change.approval:
-                tx.consume_approval(change.agent_id, change.approval)
+            by = tx.consume_approval(change.agent_id, change.approval) if change.approval else None
             if change.kind is not ChangeKind.PROVENANCE_MOVED:
-                tx.journal(self._observed_entry(change))
+                tx.journal(replace(self._observed_entry(change), by=by or ""))
+
+    def _step(self, ledger: Ledger, operation: Operation, result: Result, seen: SeenEvent | None) -> UndoStep:
+        """What an undo needs to know, before what is agreed moves on."""
+        absence = result.absence
+        number = absence.id if absence is not None else operation.absence_id
+        return UndoStep(
+            when=operation.when,
+            op_class=operation.op_class,
+            ref=operation.ref,
+            href=seen.href if seen is not None else operation.href,
+            rdv_id=operation.rdv_id,
+            absence_id=number,
+            recurring=operation.recurring,
+            left_raw=seen.raw_digest if seen is not None else "",
+            left_interval=Interval(*absence_span(absence)) if absence is not None else None,
+            left_title=title_digest(self.context.digest_key, absence.title) if absence is not None else "",
+            copy=ledger.copies.get(operation.rdv_id) if operation.rdv_id is not None else None,
+            block=ledger.blocks.get(number) if number is not None else None,
+            mirror=ledger.mirrors.get(number) if number is not None else None,
+        )
 
     # --- observed --------------------------------------------------------------------------------------------
 

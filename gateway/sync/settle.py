@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from connectors.errors import ConnectorError
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
-from connectors.records import Absence
+from connectors.records import Absence, CalendarItem
 from gateway.store.store import Store
 from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
@@ -92,9 +92,17 @@ class Settler:
         return True
 
     def _is_as_asked(self, operation: Operation, seen: SeenEvent) -> bool:
+        if operation.body is not None and operation.ref is not None:
+            once = CalendarItem(seen.href, "", operation.body)
+            return seen.owned_digest == self.observer.see(self._account(operation), seen.ref, once).owned_digest
         if operation.draft is None:
             return False
         return seen.owned_digest == owned_digest(self.observer.digest_key, owned_of_draft(operation.draft))
+
+    def _account(self, operation: Operation) -> CalendarAccount:
+        if operation.ref is None:
+            raise ValueError("an operation on a calendar without a calendar")
+        return self.accounts[operation.ref.account]
 
     def _settle_absence(self, ledger: Ledger, intent: OpenIntent) -> bool:
         """A change or removal of an absence: what was asked is done as soon as it is seen, and not done only when it
@@ -125,7 +133,6 @@ class Settler:
             if (
                 absence.id > intent.highest_absence_id
                 and absence.id not in taken
-                and is_tagged(absence.title)
                 and _is_called_right(absence, operation)
                 and Interval(absence.start, absence.end) == operation.interval
             ):
@@ -142,7 +149,12 @@ class Settler:
 
 
 def _is_called_right(absence: Absence, operation: Operation) -> bool:
-    """Whether a block bears the label that was asked for; a title that a person typed is right as it is."""
+    """Whether a block bears the label that was asked for; a title that a person typed is right as it is, unless an
+    undo put another one there, or nobody typed it at all."""
+    if operation.title:
+        return absence.title == operation.title
+    if operation.action is Action.CREATE and not is_tagged(absence.title):
+        return False
     if operation.kind is not ObjectKind.BUSY_BLOCK or not is_tagged(absence.title):
         return True
     return label_of(absence.title) == label_of(absence_title(operation.label))

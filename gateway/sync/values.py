@@ -324,6 +324,9 @@ class Operation:
     keeps_title: bool = False
     recurring: bool = False
     label: str = ""  # what a block is called beside the tag; "": masked
+    undoes: int = 0  # the journal entry that is undone; 0: none
+    body: bytes | None = field(default=None, repr=False)  # of an event that is put back, as its server gave it
+    title: str = field(default="", repr=False)  # of an absence that is put back
 
     @property
     def writes(self) -> bool:

@@ -233,6 +233,12 @@ class ModelAccount:
         self._weather.meet_rival(item.href)
         self._write(lambda: self._server.gateway_delete(calendar, item.href, item.version))
 
+    def put_back(self, calendar: str, href: str, body: bytes, replacing: CalendarItem | None) -> CalendarItem:
+        version = replacing and replacing.version
+        self._weather.meet_rival(href)
+        self._write(lambda: self._server.gateway_put(calendar, href, body, version))
+        return self._read_again(calendar, href)
+
     def href_of(self, calendar: str, uid: str) -> str:
         return f"{calendar}{uid}.ics"
 

@@ -9,7 +9,7 @@ from connectors.errors import BadItem
 from connectors.records import EventDraft, EventStatus, Rdv
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.pins import Pins
-from gateway.sync.planning.recognition import SortedEvents, sort_events
+from gateway.sync.planning.recognition import NO_EVENTS, SortedEvents
 from gateway.sync.values import (
     Action,
     AgentState,
@@ -69,7 +69,7 @@ def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext, pin
 
 def rdv_version(view: AgentView, context: PlanContext, rdv_id: int) -> str | None:
     """What an RDV asks its copy to be; None when that is not known."""
-    planner = _Planner(view, sort_events(view, context), context)
+    planner = _Planner(view, NO_EVENTS, context)  # what an RDV asks for depends on no event
     agreed = next((copy for copy in view.copies if copy.rdv_id == rdv_id), None)
     seen = next((each for each in view.rdvs if each.rdv.id == rdv_id), None)
     return planner.wanted(seen, agreed) if seen is not None else None

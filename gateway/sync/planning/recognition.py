@@ -36,6 +36,9 @@ class SortedEvents:
     orphans: tuple[SeenEvent, ...]
 
 
+NO_EVENTS = SortedEvents(by_place={}, busy=(), copies={}, mirrors={}, native=(), orphans=())
+
+
 def sort_events(view: AgentView, context: PlanContext) -> SortedEvents:
     """Recognise each event: by the place that we know, else by UID and marker (never by UID alone)."""
     agent = view.agent
