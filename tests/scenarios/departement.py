@@ -230,8 +230,8 @@ class Departement:
         return reports
 
     def goes_live(self) -> None:
-        """First plans made, approved, done."""
-        self.sync()
+        """First plans made, approved, done. A machine under load may need a second look."""
+        self.settled()
         self.approves()
         self.settled()
         states = {agent.state for agent in self.store.agents()}
