@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants campaign lock clean
+.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill campaign lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -51,6 +51,9 @@ mutants: $(STAMP) ## every mistake put into the sync code breaks a promise of th
 test-matrix: $(STAMP) ## long: the contract and the scenarios with every server, trait and database; ARGS="-k sogo"
 	TEST_MATRIX=1 $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --timeout 120 \
 	  tests/contract/test_caldav_traits.py tests/scenarios $(ARGS)
+
+kill: $(STAMP) ## long: the real program killed at every boundary, on both databases; ARGS="-k sqlite"
+	KILL_EVERY=1 $(BIN)/python -m pytest -s tests/kill $(ARGS)
 
 campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
 	$(BIN)/python -m tests.campaigns.departement $(ARGS)

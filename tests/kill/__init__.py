@@ -1,0 +1,2 @@
+"""The real program killed at each of its boundaries, with a real calendar server, the double of RDV-Solidarités and
+each kind of database. `make kill` takes every boundary, `make test` some."""
