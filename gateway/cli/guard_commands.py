@@ -3,12 +3,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, AgentIds, Config, Everybody, Json
 
+outage_app = typer.Typer(help="Systems that are known to be away.", no_args_is_help=True)
+System = Annotated[
+    str, typer.Argument(metavar="SYSTEM", help="rdv_solidarites, an account's name, or a server as host:port.")
+]
 OperationClassName = Literal["cover", "uncover", "copy", "uncopy", "mirror"]
 HoldReasonName = Literal[
     "first_run",
@@ -81,3 +86,36 @@ def undo(
     from gateway.cli import undoing as command
 
     raise typer.Exit(command.run(config, target, dry_run=dry_run, yes=yes, as_json=as_json))
+
+
+@outage_app.command()
+def declare(
+    *,
+    system: System,
+    until: Annotated[
+        datetime | None, typer.Option("--until", help="When it ends by itself, such as 2026-03-02T09:00.")
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", help="Why, for colleagues.")] = "",
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Say that a system is away from now on: nothing of it is read, judged or told; the others go on."""
+    from gateway.cli import outages as command
+
+    raise typer.Exit(command.declare(config, system, until, reason, as_json=as_json))
+
+
+@outage_app.command()
+def end(*, system: System, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """Say that a system is back. Its agents are caught up one after the other, nearest dates first."""
+    from gateway.cli import outages as command
+
+    raise typer.Exit(command.end(config, system, as_json=as_json))
+
+
+@outage_app.command(name="list")
+def list_(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
+    """List the outages that are declared."""
+    from gateway.cli import outages as command
+
+    raise typer.Exit(command.show(config, as_json=as_json))

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from gateway.cli.exits import Exit
-from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, pins, reject, undo
+from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, outage_app, pins, reject, undo
 from gateway.cli.journal_commands import journal_app
 from gateway.cli.options import DEFAULT_CONFIG as _CONFIG
 from gateway.cli.options import AgentIds, Agents, Config, Everybody, Json, Output, Wave
@@ -39,6 +39,7 @@ app.add_typer(agents_app, name="agents")
 app.add_typer(rules_app, name="rules")
 app.add_typer(journal_app, name="journal")
 app.command(name="seen-by")(seen_by)
+app.add_typer(outage_app, name="outage")
 for command_on_holds in (holds, reject, pins, undo):
     app.command()(command_on_holds)
 

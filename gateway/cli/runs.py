@@ -92,7 +92,7 @@ def _show(report: RunReport, ahead: Outlook, zones: Zones) -> None:
         messages().print(line)
     console.print(_summary(report, ahead))
     for sentence in report.told:
-        messages().print(f"database: {sentence}.")
+        messages().print(f"{sentence[:1].upper()}{sentence[1:]}.")
     for line in stop_lines(report.stop):
         messages().print(line)
 

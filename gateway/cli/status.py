@@ -10,6 +10,7 @@ from gateway.cli.conflicts import counts_json, counts_table, needs_person
 from gateway.cli.describe import problem_json, problem_lines, stop_json
 from gateway.cli.exits import Exit
 from gateway.cli.holds import states_json, states_table
+from gateway.cli.outages import outage_lines, outages_json
 from gateway.cli.outlook import used
 from gateway.cli.output import age, messages, moment, print_json, results, table
 from gateway.cli.session import local
@@ -42,7 +43,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
     with local(config) as (settings, store):
         agents, holds, runs = store.agent_status(), store.holds(), store.runs(_RUNS_SHOWN)
         conflicts = store.conflict_counts()
-        told, pins = store.told(), store.pins()
+        told, pins, outages = store.told(), store.pins(), store.outages()
         stop, written = store.stop(), tuple(used(settings, store, now))
         warning = _access_warning(settings, store, now)
     if as_json:
@@ -53,6 +54,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
                 "states": states_json(holds),
                 "pinned": len(pins),
                 "told": list(told),
+                "outages": outages_json(outages, now),
                 "conflicts": counts_json(conflicts),
                 "runs": [_run_json(row) for row in runs],
                 "stopped": stop_json(stop),
@@ -76,7 +78,11 @@ def run(config: Path, *, as_json: bool) -> Exit:
             messages().print(f"{len(pins)} stay as they are since they were rejected or undone: `rdv-gateway pins`.")
         for sentence in told:
             messages().print(f"database: {sentence}.")
-        for line in (*problem_lines([warning] if warning else []), *stop_lines(stop)):
+        for line in (
+            *problem_lines([warning] if warning else []),
+            *outage_lines(outages, now),
+            *stop_lines(stop),
+        ):
             messages().print(line)
     if any(agent.last_problem for agent in agents) or (runs and runs[0].problems):
         return Exit.REMOTE

@@ -11,10 +11,12 @@ from sqlalchemy import Connection, delete, func, select
 from gateway.store.codec import dump_json
 from gateway.store.schema import agent_history, journal, meta, pin, run
 from gateway.store.upsert import upsert
+from gateway.sync.outages import Outage
 from gateway.sync.values import AgentHistory, CalendarRef, HoldReason, Pin, PinnedThing, Sign
 
 _RUNS = "runs"
 _TOLD = "told"
+_OUTAGES = "outages"
 
 
 def history(connection: Connection, agent_id: int) -> AgentHistory:
@@ -91,3 +93,19 @@ def told(connection: Connection) -> tuple[str, ...]:
 
 def set_told(connection: Connection, sentences: Collection[str]) -> None:
     upsert(connection, meta, [{"name": _TOLD, "value": json.dumps(list(sentences))}])
+
+
+def outages(connection: Connection) -> tuple[Outage, ...]:
+    text = connection.scalar(select(meta.c.value).where(meta.c.name == _OUTAGES))
+    return tuple(
+        Outage(system, datetime.fromisoformat(since), until and datetime.fromisoformat(until), by, reason)
+        for system, since, until, by, reason in (json.loads(text) if text else ())
+    )
+
+
+def set_outages(connection: Connection, kept: Collection[Outage]) -> None:
+    rows = [
+        (each.system, each.since.isoformat(), each.until and each.until.isoformat(), each.by, each.reason)
+        for each in kept
+    ]
+    upsert(connection, meta, [{"name": _OUTAGES, "value": json.dumps(rows)}])

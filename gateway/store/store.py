@@ -44,6 +44,7 @@ from gateway.store.values import (
     RunRow,
     StoredWindow,
 )
+from gateway.sync.outages import Outage
 from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     AgentHistory,
@@ -239,6 +240,11 @@ class Store:
         """How many runs this database, or one that it was copied from, has seen."""
         with self._database.read() as connection:
             return guarding.run_count(connection)
+
+    def outages(self) -> tuple[Outage, ...]:
+        """Those that were declared and that somebody may still wait for."""
+        with self._database.read() as connection:
+            return guarding.outages(connection)
 
     def told(self) -> tuple[str, ...]:
         """What befell this database and is not over, in sentences for IT."""

@@ -15,6 +15,7 @@ from gateway.keys import Keyring
 from gateway.store import agents, agreed, brakes, calendars, conflicts, guarding, observed, runs, secret, undoing, work
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.values import CalendarState, ConflictNotice, OrganisationState, StoredWindow
+from gateway.sync.outages import Outage
 from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     AgentHistory,
@@ -270,6 +271,10 @@ class Transaction:
     def set_run_count(self, count: int) -> None:
         """How many runs there were; see `Store.run_count`."""
         guarding.set_run_count(self._connection, count)
+
+    def set_outages(self, kept: Collection[Outage]) -> None:
+        """These are all the outages now."""
+        guarding.set_outages(self._connection, kept)
 
     def set_told(self, sentences: Collection[str]) -> None:
         """What befell the database, until it is over."""

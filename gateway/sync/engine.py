@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -25,6 +25,7 @@ from gateway.sync.guard.values import GuardLimits
 from gateway.sync.judging import Judge
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
+from gateway.sync.outages import Outage, resting
 from gateway.sync.planning import PlanContext
 from gateway.sync.values import AgentReport, AgentState, LinkedAgent, RunReport
 from mappings.identity import Identity
@@ -114,7 +115,10 @@ class Engine:
         run_id = self._new_id()
         requests_before = self._requests()
         active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
-        agents = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
+        outages = self._store.outages()
+        away = resting(active, outages, started, host=self._host)
+        chosen = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
+        agents = tuple(agent for agent in chosen if agent.agent_id not in away)
         last_instant = self._store.last_instant()
         with self._store.transaction() as tx:
             count = count_run(self._store, tx, self._counter, [agent.agent_id for agent in active])
@@ -143,13 +147,17 @@ class Engine:
             requests=tuple(sorted((name, requests[name]) for name in requests)),
             dry_run=dry_run,
             stop=self._store.stop(),
-            told=self._store.told(),
+            told=(*self._store.told(), *_told(outages, started, len(chosen) - len(agents))),
         )
         with self._store.transaction() as tx:
             tx.finish_run(report, at=finished)
             forget_what_is_over(self._store, tx)
         _LOG.info("run finished", run_id=run_id, agents=len(reports), seconds=report.seconds, dry_run=dry_run)
         return report
+
+    def _host(self, account: str) -> str:
+        found = self._accounts.get(account)
+        return found.host if found else ""
 
     def _requests(self) -> Counter[str]:
         """By section of the configuration: the parts of one that serves many agents are counted together."""
@@ -216,3 +224,12 @@ class Engine:
             digest_key=self._keys.digest_key,
             run_id=run_id,
         )
+
+
+def _told(outages: Iterable[Outage], now: datetime, waiting: int) -> Iterator[str]:
+    """Why nothing was read of some agents."""
+    systems = [outage.system for outage in outages if outage.is_on(now)]
+    if systems:
+        yield f"an outage of {', '.join(systems)} is declared: {waiting} agents wait, and nothing of theirs is judged"
+    elif waiting:
+        yield f"{waiting} agents come back from an outage, one after the other"
