@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
@@ -14,6 +13,7 @@ import pytest
 from connectors.ports import Clock
 from gateway.clock import SystemClock
 from gateway.sandbox.server import Sandbox
+from tests.scenarios.choices import settings
 from tests.scenarios.clock import ScenarioClock
 from tests.scenarios.database import PostgresDatabase, ScenarioDatabase, SqliteDatabase
 from tests.scenarios.departement import CalendarServer, Departement
@@ -29,19 +29,6 @@ _KINDS: dict[str, type[RadicaleServer | XandikosServer]] = {
     "radicale": RadicaleServer,
     "xandikos": XandikosServer,
 }
-# Neither knows of the other: each kind of calendar server and of database once is enough, and takes half the time.
-_PAIRS = ("radicale-sqlite", "xandikos-postgresql")
-
-
-def _settings() -> list[str]:
-    """`make test-matrix` asks for both servers on both databases, and for every trait before both servers."""
-    if not os.environ.get("TEST_MATRIX"):
-        return list(_PAIRS)
-    plain = ["-".join(pair) for pair in itertools.product(_KINDS, _DATABASES)]
-    return plain + [f"{pair}-{trait}" for pair in _PAIRS for trait in (*READING, *WRITING)]
-
-
-_DATABASES = ("sqlite", "postgresql")
 
 Servers = Callable[[str], CalendarServer]
 New = Callable[[Clock], Departement]
@@ -94,7 +81,7 @@ def logins() -> Iterator[str]:
     return itertools.cycle(_USERS)
 
 
-@pytest.fixture(params=_settings())
+@pytest.fixture(params=settings())
 def new_departement(
     request: pytest.FixtureRequest,
     calendar_servers: Servers,

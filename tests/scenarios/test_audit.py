@@ -20,10 +20,11 @@ from gateway.sync.engine import plan_context
 from gateway.sync.values import BlockOrigin, CalendarRef, PoolBlock, SeenEvent, Stop
 from mappings.identity import NAMESPACE
 from tests.scenarios.agenda_text import event_text
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement
 from tests.scenarios.person import Person, hours
 
-on_one_server = pytest.mark.parametrize("new_departement", ["radicale-sqlite"], indirect=True)
+pytestmark = on_one_calendar_server
 
 
 def audit(departement: Departement) -> AuditReport:
@@ -139,7 +140,6 @@ def test_days_that_come_within_the_horizon_are_no_drift(departement: Departement
     assert (report.drift, causes(report)) == (0, {Cause.SUPPRESSED, Cause.SINCE_LAST_READING})
 
 
-@on_one_server
 def test_an_audit_beside_a_sync_at_work_finds_no_drift(departement: Departement, full: Person) -> None:
     """What a sync changes meanwhile is none: writes of its own, and what it has read and not written yet."""
     for day in range(1, 15):
@@ -247,7 +247,6 @@ def test_a_copy_of_an_rdv_that_nobody_knows_is_named(departement: Departement, f
         ("twice", Cause.DOUBLE),
     ],
 )
-@on_one_server
 def test_a_copy_that_is_not_as_agreed_while_no_plan_answers_is_named(
     departement: Departement, full: Person, event: str, cause: Cause
 ) -> None:

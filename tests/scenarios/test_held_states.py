@@ -10,9 +10,12 @@ from connectors.ports import Clock
 from gateway.sync.engine import plan_context
 from gateway.sync.rejecting import reject, unpin
 from gateway.sync.values import AgentState, BlockOrigin, HoldReason
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement, done, held, problems, reasons
 from tests.scenarios.person import Person, Shown, hours
 from tests.scenarios.small_departement import SOCIAL
+
+pytestmark = on_one_calendar_server
 
 
 def rejects(departement: Departement) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement
 from tests.scenarios.person import Person, Shown, hours
 from tests.servers.counting_proxy import Before, Cut, Fault, Hang, Instead, Reply
@@ -28,10 +29,6 @@ _PHASES: dict[str, tuple[str, dict[str, Any]]] = {
     "committed_late": ("commit_late", {"seconds": _LATE}),
     "gateway_timeout": ("status", {"status": 504, "body": "html"}),
 }
-
-
-# Nothing of the calendar server matters to a write that is lost on the other side.
-on_one_calendar_server = pytest.mark.parametrize("new_departement", ["radicale-sqlite"], indirect=True)
 
 
 @pytest.fixture

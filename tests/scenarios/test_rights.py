@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.sync.values import HoldReason
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement, done, held, problems, reasons
 from tests.scenarios.person import Person, Shown, hours
 from tests.scenarios.small_departement import ACCOUNT_ID, NORD, PMI, SOCIAL, SUD
@@ -35,6 +36,7 @@ def _many_rounds(departement: Departement) -> list[str]:
     return said
 
 
+@on_one_calendar_server
 @pytest.mark.parametrize("lost", ["everything", "organisation", "service", "agent"])
 def test_lost_rights_remove_nothing_and_given_back_all_is_well(departement: Departement, lost: str) -> None:
     first, second = _two_services(departement)
@@ -53,6 +55,7 @@ def test_lost_rights_remove_nothing_and_given_back_all_is_well(departement: Depa
     assert hours(departement.at(8, 9)) in first.blocks()
 
 
+@on_one_calendar_server
 @pytest.mark.parametrize("listing", ["organisations", "agents", "absences", r"organisations/\d+/rdvs"])
 def test_a_list_that_does_not_come_whole_removes_nothing(departement: Departement, listing: str) -> None:
     first, _ = _two_services(departement)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement, done
 from tests.scenarios.person import Person, hours
 
@@ -15,7 +16,6 @@ _READ_TIMEOUT = 0.5
 _LATE = _READ_TIMEOUT + 0.3
 
 # Nothing of the calendar server matters to what stands in RDV-Solidarités.
-on_one_calendar_server = pytest.mark.parametrize("new_departement", ["radicale-sqlite"], indirect=True)
 
 _PHASES: dict[str, tuple[str, dict[str, Any]]] = {
     "before": ("cut_before", {}),

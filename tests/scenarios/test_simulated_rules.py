@@ -12,9 +12,12 @@ from gateway.cli.rules_simulate import trial
 from gateway.rules.trial import TrialReport
 from gateway.settings_rules import RulesSection
 from gateway.sync.values import Operation, RunReport
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement, done, held
 from tests.scenarios.person import Interval, Person, hours
 from tests.scenarios.small_departement import NORD, PMI, SOCIAL, USAGER, motif
+
+pytestmark = on_one_calendar_server
 
 CANARY = "Zéphyrine"
 """In every title that the agent types."""

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
 from gateway.composition import undoer
 from gateway.sync.undo.undoing import UndoReport
 from gateway.sync.values import RunReport, Stop
+from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement, done, held
 from tests.scenarios.person import Person, hours
 
-on_one_server = pytest.mark.parametrize("new_departement", ["radicale-sqlite"], indirect=True)
+pytestmark = on_one_calendar_server
 
 
 def undo(
@@ -164,7 +163,6 @@ def test_while_writes_are_stopped_nothing_is_undone(departement: Departement, ag
     assert (len(undone.waiting), undone.done) == (1, [])
 
 
-@on_one_server
 def test_a_run_of_five_hundred_writes_is_undone_but_for_the_twenty_that_somebody_edited(
     departement: Departement, agent: Person
 ) -> None:
