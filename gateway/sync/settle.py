@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from connectors.errors import ConnectorError
@@ -87,9 +87,22 @@ class Settler:
         if item is None and operation.action is Action.CREATE:
             return self._close_if_late(intent, asked_at)
         if item is None or not self._is_as_asked(operation, self.observer.see(account, operation.ref, item)):
-            return self._close(intent)
+            self._close(intent)
+            self._find_again(ledger, operation, href)
+            return True
         self.recorder.done(ledger, operation, Result(item=item, before=intent.before), intent)
         return True
+
+    def _find_again(self, ledger: Ledger, operation: Operation, href: str) -> None:
+        """A new event that a person edited before its making was settled is ours all the same. It is agreed at once:
+        what it stands for may be gone by the next plan, and then nobody would know what to remove."""
+        seen = ledger.events.get((operation.ref, href)) if operation.ref else None
+        if operation.action is not Action.CREATE or operation.draft is None or seen is None:
+            return
+        if seen.uid == operation.draft.uid and seen.marker in (None, operation.draft.marker):
+            rule = "own_copy_found_again" if operation.rdv_id is not None else "own_event_found_again"
+            found = replace(operation, action=Action.PAIR, rule=rule, href=href, basis=seen.owned_digest)
+            self.recorder.paired(ledger, found)
 
     def _is_as_asked(self, operation: Operation, seen: SeenEvent) -> bool:
         if operation.body is not None and operation.ref is not None:
