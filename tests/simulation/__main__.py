@@ -119,7 +119,7 @@ def _catch(name: str, *, options: argparse.Namespace) -> tuple[Outcome | None, i
     changed = argparse.Namespace(**{**vars(options), "without": name})
     for number in range(BOUND):
         outcome = _play(options.first + number, changed, options.steps)
-        if outcome.promise:
+        if outcome.promise and not _play(options.first + number, options, options.steps).promise:
             return outcome, number + 1
     return None, BOUND
 

@@ -80,6 +80,7 @@ def _play(world: World, steps: int) -> None:
         _step(world)
     _end(world)
     oracle.check(world)
+    _take_back(world)
 
 
 def _set_up(world: World) -> None:
@@ -284,6 +285,25 @@ def _end(world: World) -> None:
             return
         world.clock.sleep(60)
     raise BrokenPromise("convergence", left)
+
+
+def _take_back(world: World) -> None:
+    """One run more with something to do; a person undoes it, and the next runs leave it undone."""
+    person = world.chance.choice(world.people)
+    for act in (people.make_rdv, people.make_event, people.type_absence):
+        world.log.append(act(world, person) or "")
+    report = _run(world, "a run to be undone")
+    if report is None or not any(each.done for each in report.agents):
+        return
+    undone = world.undo(report.run_id)
+    world.counts["writes undone"] += len(undone.done)
+    world.log.append(f"undoes {len(undone.done)}, not {[each.refused for each in undone.refused]}")
+    for number in range(2):
+        world.clock.sleep(60)
+        report = _run(world, f"run after undoing {number + 1}")
+        again = [f"{o.action} {o.kind}" for each in (report.agents if report else ()) for o in each.planned]
+        if report is None or again:
+            raise BrokenPromise("undone stays undone", ", ".join(again))
 
 
 def _left(world: World, report: RunReport | None) -> str:

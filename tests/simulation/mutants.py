@@ -53,7 +53,9 @@ _TEXTS: dict[str, Mutant] = {
     "creation settled without a complete listing": Mutant(
         f"{_SETTLE}_settle_creation", "(intent, self.absences_proven_at)", "(intent, self.clock.now())"
     ),
-    "lost creation not adopted": Mutant(f"{_SETTLE}_settle_creation", "and is_tagged(absence.title)", "and False"),
+    "lost creation not adopted": Mutant(
+        f"{_SETTLE}_settle_creation", "and _is_called_right(absence, operation)", "and False"
+    ),
     "open intents planned again": Mutant(
         f"{_PLANNING}__init__:_without_open_intents", "if operation.digest not in open_digests", "if True"
     ),
@@ -71,7 +73,7 @@ _TEXTS: dict[str, Mutant] = {
     # --- preconditions and pre-images
     "event not compared before a write": Mutant(
         f"{_APPLY}_still_there",
-        "seen.owned_digest != operation.basis",
+        "found != operation.basis",
         "False",
         {"checks": False, **_RIVALS},
     ),
@@ -129,12 +131,12 @@ _TEXTS: dict[str, Mutant] = {
     "label not followed": Mutant(f"{_PLANNING}blocks:_labels", "want.label != have.label", "False"),
     # --- hands of persons
     "freed by hand, forgotten": Mutant(
-        f"{_RECORD}_apply_change",
+        f"{_RECORD}apply_change",
         "tx.forget_absences([absence_id])\n            tx.add_suppressions(change.suppressions)",
         "tx.forget_absences([absence_id])",
     ),
     "shortened by hand, forgotten": Mutant(
-        f"{_RECORD}_apply_change",
+        f"{_RECORD}apply_change",
         "tx.put_block(_required(change.block))\n            tx.add_suppressions(change.suppressions)",
         "tx.put_block(_required(change.block))",
     ),
@@ -145,6 +147,7 @@ _TEXTS: dict[str, Mutant] = {
         f"{_PLANNING}blocks:_pairs", "block is not None and (tagged or interval not in met)", "False"
     ),
     "own event not found again": Mutant(f"{_PLANNING}mirrors:_first_event", "events.mirrors.get(absence.id)", "None"),
+    "pins ignored": Mutant(f"{_PLANNING}pins:Pins.holds", "version is None or version == pin.version", "False"),
     # --- guard and brakes
     "first run not held": Mutant(f"{_SYNC}guard.deciding:_reason", "context.state is AgentState.FIRST_RUN", "False"),
     "found absence changed without approval": Mutant(

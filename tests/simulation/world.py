@@ -19,7 +19,8 @@ from connectors.records import AbsenceDraft, Rdv
 from gateway.store.store import Store
 from gateway.sync.approval import approve, pending
 from gateway.sync.ceiling import Ceiling, hour_of
-from gateway.sync.engine import Engine, EngineSettings
+from gateway.sync.engine import Engine, EngineSettings, plan_context
+from gateway.sync.undo.undoing import Undoer, UndoReport
 from gateway.sync.values import (
     Action,
     AgentReport,
@@ -150,6 +151,7 @@ class World:
         self.event_edited: set[int] = set()  # typed absences whose event a person edited or removed
         self.planned_with: dict[int, frozenset[int]] = {}  # agent -> absences there when its plan was last made
         self.set_back = False
+        self.undoing = False  # a person takes something back right now
         self.last_report: RunReport | None = None
         self.owners: dict[int, int] = {}
         self.sides: dict[int, set[str]] = {}  # typed absence -> sides on which it was edited since the last clean run
@@ -184,7 +186,7 @@ class World:
     def open(self) -> None:
         """A new process: database, store, engine."""
         self.store = CrossedStore(self.disk.opened(), self.weather)
-        settings = EngineSettings(
+        self.settings = EngineSettings(
             rulebook=self.rules.book(),
             default_zone=PARIS,
             organisation_zones={2: REUNION},
@@ -199,7 +201,7 @@ class World:
                 name: cast("CalendarAccount", Crossed(each, self.weather)) for name, each in self.accounts.items()
             },
             keys=self.keys,
-            settings=settings,
+            settings=self.settings,
             clock=self.clock,
             new_id=self._new_id,
             pools=lambda _name: InlineExecutor(),
@@ -249,6 +251,25 @@ class World:
             self.lose_database()
             self.log.append("  and the database is LOST, everybody is enrolled again")
         return report
+
+    def undo(self, run_id: str) -> UndoReport:
+        """A person takes a run back."""
+        undoer = Undoer(
+            store=self.store,
+            rdv_solidarites=self.source,
+            accounts=self.accounts,
+            observer=self.engine.calendars,
+            context=plan_context(self.settings, self.keys, self.clock.now()),
+            clock=self.clock,
+            ceiling=self.ceiling,
+            run_id=self._new_id(),
+            by="référente",
+        )
+        self.undoing = True
+        try:
+            return undoer.undo(undoer.rows(run_id=run_id), what=run_id, dry_run=False)
+        finally:
+            self.undoing = False
 
     def _edited_on_one_side(self) -> dict[int, tuple[Person, str, Interval | None]]:
         """By mirrored absence: whose it is, the side on which alone it was edited, and what that side says now."""
@@ -513,7 +534,7 @@ class World:
             self._judge_sending(person.agent_id, person.account)
         if kind == "rdv" and action != "delete" and calendar in self.doubled and not self.calendar.catching_up:
             raise BrokenPromise("no doubles", f"rdv {number} is written beside what RDV-Solidarités' own sync wrote")
-        if action == "delete" and not self.calendar.catching_up:
+        if action == "delete" and not self.calendar.catching_up and not self.undoing:
             self._judge_removal(kind, number, person)
         self.owed.writes.append(("calendar", action, f"{kind} {number}"))
         if before is not None and before.touched:
