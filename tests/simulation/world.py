@@ -491,10 +491,10 @@ class World:
         )
 
     def mirror_href(self, absence: StoredAbsence, person: Person) -> str:
-        return f"{person.target}{self.identity.mirror_uid(absence.id, person.agent_id)}.ics"
+        return f"{person.target}{_mirror_uid(self.identity, absence.id, person.agent_id)}.ics"
 
     def copy_href(self, rdv_id: int, person: Person) -> str:
-        return f"{person.target}{self.identity.copy_uid(rdv_id, person.agent_id)}.ics"
+        return f"{person.target}{_copy_uid(self.identity, rdv_id, person.agent_id)}.ics"
 
     def is_mirrored(self, absence: StoredAbsence, person: Person) -> bool:
         return self.mirror_href(absence, person) in self.calendar.calendars[person.target]
