@@ -19,11 +19,17 @@ from gateway.sync.agent_run import AgentRunner
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
 from gateway.sync.values import AgentReport, LinkedAgent, Presence
 from mappings.absence_event import absence_span, absence_times
+from tests.simulation.faults import Fault
 
 BOUND = 150
 """Within so many seeds each mutant must be caught."""
 
 _RIVALS = {"rivalry": 0.5}
+_LATE = {"only": (Fault.TIMEOUT_LATE,)}
+_LOST = {"only": (Fault.TIMEOUT_DONE, Fault.TROUBLE_DONE, Fault.TIMEOUT, Fault.TROUBLE, Fault.TIMEOUT_LATE)}
+_EDITED = {"only": (Fault.EDITED,), **_RIVALS}
+_KILLED = {"only": (Fault.KILL,)}
+_STOPPED = {"only": (Fault.STOP,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +54,28 @@ _TEXTS: dict[str, Mutant] = {
         "gateway.store.work:open_intents", "columns.outcome.is_(None)", 'columns.outcome == "forgotten"'
     ),
     "creation tried again early": Mutant(
-        f"{_SETTLE}_close_if_late", "read_at >= intent.opened_at + patience", "read_at >= intent.opened_at"
+        f"{_SETTLE}_close_if_late", "read_at >= intent.opened_at + patience", "read_at >= intent.opened_at", _LATE
     ),
     "creation settled without a complete listing": Mutant(
-        f"{_SETTLE}_settle_creation", "(intent, self.absences_proven_at)", "(intent, self.clock.now())"
+        f"{_SETTLE}_settle_creation", "(intent, self.absences_proven_at)", "(intent, self.clock.now())", _LATE
     ),
     "lost creation not adopted": Mutant(
-        f"{_SETTLE}_settle_creation", "and _is_called_right(absence, operation)", "and False"
+        f"{_SETTLE}_settle_creation", "and _is_called_right(absence, operation)", "and False", _LOST
     ),
     "open intents planned again": Mutant(
-        f"{_PLANNING}__init__:_without_open_intents", "if operation.digest not in open_digests", "if True"
+        f"{_PLANNING}__init__:_without_open_intents", "if operation.digest not in open_digests", "if True", _LOST
     ),
     "changes of an unsettled absence judged": Mutant(
-        f"{_PLANNING}pool_state:unsettled_absences", "intent.operation.side is Side.RDV_SOLIDARITES", "False"
+        f"{_PLANNING}pool_state:unsettled_absences", "intent.operation.side is Side.RDV_SOLIDARITES", "False", _LOST
     ),
     "unanswered writes not journaled": Mutant(
-        f"{_RECORD}Recorder.unanswered", "tx.journal(replace(entry, ", "dict(entry=replace(entry, "
+        f"{_RECORD}Recorder.unanswered", "tx.journal(replace(entry, ", "dict(entry=replace(entry, ", _LOST
     ),
     "an unanswered change taken for done": Mutant(
         f"{_SETTLE}_settle_event",
         "not self._is_as_asked(operation, self.observer.see(account, operation.ref, item))",
         "False",
+        _LOST,
     ),
     # --- preconditions and pre-images
     "event not compared before a write": Mutant(
@@ -78,7 +85,9 @@ _TEXTS: dict[str, Mutant] = {
         {"checks": False, **_RIVALS},
     ),
     "absence not compared before a write": Mutant(f"{_APPLY}_current_absence", "!= operation.basis", '== ""', _RIVALS),
-    "pre-image not kept": Mutant(f"{_APPLY}apply", "replace(ready.send(), before=ready.before)", "ready.send()"),
+    "pre-image not kept": Mutant(
+        f"{_APPLY}apply", "replace(ready.send(), before=ready.before)", "ready.send()", _EDITED
+    ),
     "titles that persons typed overwritten": Mutant(
         f"{_APPLY}_update_absence", "operation.kind is ObjectKind.BUSY_BLOCK and is_tagged(current.title)", "True"
     ),
@@ -87,7 +96,7 @@ _TEXTS: dict[str, Mutant] = {
         f"{_RECORD}Recorder._agreed_fields", "if is_ours else", "if not is_ours else"
     ),
     "an edit between write and reading is agreed": Mutant(
-        f"{_RECORD}Recorder._agreed_fields", "if is_ours else", "if True else"
+        f"{_RECORD}Recorder._agreed_fields", "if is_ours else", "if True else", _EDITED
     ),
     "half a merge agreed": Mutant(
         f"{_RECORD}_settle_times", "is_new or there.start == here.start else mirror.start", "True else mirror.start"
@@ -98,6 +107,7 @@ _TEXTS: dict[str, Mutant] = {
         "events = self._events(account, ref, changes, known)",
         "self._keep(ref, CalendarState(changes.cursor, mark or changes.mark, read_at, self.patterns.digest), [],"
         " gone=(), known=None, run_id=run_id); events = self._events(account, ref, changes, known)",
+        _KILLED,
     ),
     "one listing proves an absence gone": Mutant(
         f"{_READ}RdvSolidaritesObserver._prove_absences", "found = self.client.absence(each.id)", "found = None"
@@ -160,7 +170,7 @@ _TEXTS: dict[str, Mutant] = {
     "RDVs over busy time not looked for": Mutant(
         f"{_PLANNING}__init__:make_plan", "*rdvs_over_busy(view, blocks.busy, blocks.claimed, context),", ""
     ),
-    "stop ignored": Mutant(f"{_APPLY}_open", "tx.stop() is not None", "False"),
+    "stop ignored": Mutant(f"{_APPLY}_open", "tx.stop() is not None", "False", _STOPPED),
     "ceiling ignored": Mutant(f"{_APPLY}_open", "tx.count_write(remote, at=now)", "pass"),
 }
 

@@ -10,7 +10,7 @@ from enum import StrEnum
 from random import Random
 
 from connectors.errors import AgentMustAct, ITMustAct, RetryLater, RightsMissing
-from tests.simulation.faults import OPERATIONS, REQUEST_FAULTS, Cell, Fault, Phase, cells_of
+from tests.simulation.faults import REQUEST_FAULTS, Cell, Fault, Phase, cells_of
 
 READ_TIMEOUT = 15.0
 _REQUEST_SECONDS = 0.2
@@ -82,6 +82,7 @@ class Weather:
     counts: Counter[str] = field(default_factory=Counter)
     hits: Counter[Cell] = field(default_factory=Counter)
     aims: float = 1.0  # how much is aimed; 0: nothing
+    only: tuple[Fault, ...] = ()  # aim with these alone, and often: to see one mistake soon; (): with all
     sets_back: bool = True  # whether the database may be lost or set back: much is uncertain after that
     trouble: float = 0.0  # chance that a request fails
     losses: float = 0.0  # chance that a write has another fate than an answer
@@ -109,8 +110,10 @@ class Weather:
         self.operation, self.phase, self._aim = operation, Phase.BEFORE, None
         self.number += 1
         self._met[operation] += 1
-        if operation in OPERATIONS and self.chance.random() < self.aims * max(0.08, 0.9 / self._met[operation]):
-            aim = self.chance.choice(cells_of(operation))
+        often = 0.5 if self.only else max(0.08, 0.9 / self._met[operation])
+        cells = [cell for cell in cells_of(operation) if not self.only or cell[0] in self.only] if self.aims else []
+        if cells and self.chance.random() < self.aims * often:
+            aim = self.chance.choice(cells)
             self._aim = None if aim[0] in _SET_BACKS and not self.sets_back else aim
 
     def ends(self) -> None:
