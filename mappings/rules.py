@@ -28,6 +28,7 @@ MOST_TIMES_PER_DAY = 24
 MOST_COUNTED_YEARS = 200
 """A rule with COUNT is walked from its start: not over more years than this."""
 
+_MOST_IN_A_MONTH, _MOST_IN_A_YEAR = 5, 53
 _CYCLE = 400
 _LAST_YEAR = 9999
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
@@ -217,6 +218,10 @@ def starts(
     if latest < first:
         return
     full = _with_defaults(rule, first)
+    days = tuple(day for day in full.by_day if abs(day[0]) <= _most_weekdays(full))
+    if full.by_day and not days:
+        return
+    full = replace(full, by_day=days)
     origin = _period(full, first, None if full.count is not None else earliest)
     if latest.year - origin.year > MOST_COUNTED_YEARS + 2 * full.interval:
         raise BadItem("recurrence rule counted over centuries", system=SYSTEM)
@@ -252,6 +257,13 @@ def _with_defaults(rule: Rule, first: datetime) -> Rule:
         case Frequency.WEEKLY:
             return replace(rule, by_day=weekday)
     return rule
+
+
+def _most_weekdays(rule: Rule) -> int:
+    """How many Mondays a period that BYDAY counts in can have. dateutil looks for the eighth of a December beyond its
+    tables."""
+    counts_in_months = rule.frequency is Frequency.MONTHLY or (rule.frequency is Frequency.YEARLY and rule.by_month)
+    return _MOST_IN_A_MONTH if counts_in_months else _MOST_IN_A_YEAR
 
 
 def _period(rule: Rule, first: datetime, earliest: datetime | None) -> datetime:

@@ -23,6 +23,7 @@ from gateway.sync.undo.undoing import Undoer, UndoReport
 
 _DONE_COLUMNS = ("Entry", "Agent", "Where", "Action", "What", "When", "Which")
 _REFUSED_COLUMNS = ("Entry", "Agent", "What", "Which", "Why not")
+_FEWEST_DIGITS = 8  # of a run's id; fewer name an entry
 _MOST_DIGITS = 12  # of an entry's number; a run's id has 32 characters
 
 
@@ -48,16 +49,26 @@ def run(config: Path, target: str, *, dry_run: bool, yes: bool, as_json: bool) -
 
 def _rows(store: Store, work: Undoer, target: str) -> tuple[Sequence[JournalRow], str]:
     """The entries of what was named. Raises `UserError` when there is none, or several runs begin like that."""
+    runs = _runs(store, target)
     if target.isdecimal() and len(target) <= _MOST_DIGITS:
         rows = work.rows(entry_id=int(target))
-        if not rows:
+        if rows and runs:
+            raise UserError(f"{target} is an entry, and a run begins with it.", remedy="Give the whole id of the run.")
+        if rows:
+            return rows, f"entry {target}"
+        if not runs:
             raise UserError(f"There is no entry {target}.", remedy="See `rdv-gateway journal`.")
-        return rows, f"entry {target}"
-    runs = [row.run_id for row in store.runs(100_000) if row.run_id.startswith(target)]
     if len(runs) != 1:
         found = "Several runs begin" if runs else "No run begins"
         raise UserError(f"{found} with {target}.", remedy="See `rdv-gateway status` or `rdv-gateway journal --json`.")
     return work.rows(run_id=runs[0]), f"run {runs[0]}"
+
+
+def _runs(store: Store, target: str) -> list[str]:
+    """Runs by the beginning of their id. One that is all digits could be an entry's number: it has to be long."""
+    if target.isdecimal() and len(target) < _FEWEST_DIGITS:
+        return []
+    return [row.run_id for row in store.runs(100_000) if row.run_id.startswith(target)]
 
 
 def _exit(report: UndoReport, *, wanted: bool) -> Exit:

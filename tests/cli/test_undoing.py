@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from uuid import UUID
+
 
 def test_a_run_is_undone_after_it_was_looked_at(deployment):
     cli = deployment.enrolled()
@@ -22,6 +25,17 @@ def test_a_run_is_undone_after_it_was_looked_at(deployment):
     again = cli("undo", undone.json["run"], "--yes")
     assert again.code == 0
     assert f"{len(written)} put back, 0 refused" in again.out
+
+
+def test_a_run_whose_id_begins_with_digits_is_found_and_never_taken_for_an_entry(deployment, monkeypatch):
+    numbers = itertools.count(10_000_000)
+    monkeypatch.setattr("gateway.composition.uuid4", lambda: UUID(f"{next(numbers)}-9abc-4def-8123-456789abcdef"))
+    cli = deployment.enrolled()
+    cli("plan")
+    cli("approve", "--all", "--yes")
+    run = cli("sync", "--json").json["run"]
+    assert cli("undo", run[:8], "--dry-run", "--json").json["items"]
+    assert f"no entry {run[:7]}" in cli("undo", run[:7], "--dry-run").err
 
 
 def test_what_is_not_there_is_said(deployment):
