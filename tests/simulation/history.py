@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from gateway.sync.ceiling import Ceiling
 from gateway.sync.values import RunReport
-from tests.simulation import oracle, people, second_sync
+from tests.simulation import operators, oracle, people, second_sync
 from tests.simulation.calendar_model import ModelAccount
 from tests.simulation.crossings import operations_watched
 from tests.simulation.faults import Cell, Fault
@@ -79,6 +79,8 @@ def _play(world: World, steps: int) -> None:
     for _ in range(steps):
         if world.taste.random() < 0.03:
             world.log.append(world.change_rules())
+        if world.desk.random() < 0.08:
+            world.log.append(f"{operators.act(world, world.desk)}")
         _step(world)
     _end(world)
     oracle.check(world)
@@ -272,6 +274,7 @@ def _end(world: World) -> None:
     tomorrow = world.clock.now() + timedelta(days=1)
     world.clock.instant = tomorrow.replace(hour=6, minute=0, second=0, microsecond=0)
     second_sync.switched_off(world)
+    operators.all_clear(world)
     world.log.append("-- the end: calm weather, all rights, no ceiling, no other sync, the next morning")
     quiet = 0
     for number in range(LAST_RUNS + 2):

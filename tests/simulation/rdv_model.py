@@ -21,11 +21,14 @@ from connectors.records import (
     RdvListing,
     RdvWindow,
 )
+from mappings.identity import ABSENCE_TAG
+from tests.simulation.rules import TRAINING
 from tests.simulation.weather import READ_TIMEOUT, Fate, ModelClock, Weather
 
 _T = TypeVar("_T")
 PARIS = ZoneInfo("Europe/Paris")
 SYSTEM = "rdv_solidarites"
+OUR_TITLES = {ABSENCE_TAG, f"{TRAINING} · agenda"}
 
 
 @dataclass(slots=True)
@@ -152,7 +155,9 @@ class RdvServer:
         id_ = self.new_id()
         if self.judge is not None:
             self.judge.absence_written("create", None, draft, id_)
-        absence = StoredAbsence(id_, draft.agent_id, draft.title, draft.start, draft.end, (draft.start, draft.end))
+        typed = draft.title not in OUR_TITLES  # one that a person had typed is put back
+        interval = None if typed else (draft.start, draft.end)
+        absence = StoredAbsence(id_, draft.agent_id, draft.title, draft.start, draft.end, interval)
         self.absences[id_] = absence
         return absence
 

@@ -162,6 +162,7 @@ class World:
         self.identity = Identity(self.keys.identity_key, self.keys.instance_id)
         self.backup: tuple[bytes, Owed, dict[int, Interval], frozenset[int], frozenset[int]] | None = None
         self.disk.replace(self.disk.empty)
+        self.desk = Random(seed + 4)  # of what those who run the gateway do
         self.taste = Random(seed + 3)  # of what rules are about: a history is otherwise the same without any
         self.rules = Rules(
             horizon_days=self.chance.choice([14, 28]),
@@ -528,7 +529,7 @@ class World:
             raise BrokenPromise("nothing lost", f"the gateway did {action} at a name that is not its own")
         if calendar not in [person.target for person in self.people]:
             raise BrokenPromise("nothing lost", f"the gateway did {action} in a calendar that only blocks")
-        _judge_body(action, before, body)
+        _judge_body(action, before, body, put_back=self.undoing)
         kind, number, person = self._origin(uid)
         if not self.calendar.catching_up:
             self._judge_sending(person.agent_id, person.account)
@@ -582,9 +583,11 @@ class World:
         if draft is not None and PRIVATE_WORD in draft.title:
             raise BrokenPromise("nothing private leaves", "a title reached RDV-Solidarités")
         if before is None:
-            if draft is not None and draft.title not in BLOCK_TITLES:
+            if draft is not None and draft.title not in BLOCK_TITLES and not self.undoing:
                 raise BrokenPromise("nothing private leaves", "a block has another title than the tag")
             return
+        if self.undoing:
+            return  # an undo of what nobody edited since
         if draft is not None and draft.title != before.title and not {draft.title, before.title} <= BLOCK_TITLES:
             raise BrokenPromise("nothing lost", f"the title of absence {id_} was changed")
         if self.server.catching_up:
@@ -633,10 +636,12 @@ class World:
         return [row.entry for row in self.store.journal(limit=100_000, with_content=True)]
 
 
-def _judge_body(action: str, before: Item | None, body: bytes) -> None:
-    """Whether it invites nobody, rings for nobody, and keeps what a person added."""
+def _judge_body(action: str, before: Item | None, body: bytes, *, put_back: bool) -> None:
+    """Whether it invites nobody, rings for nobody, and keeps what a person added. What is put back is as it was."""
     if any(word in body for word in (b"ORGANIZER", b"ATTENDEE", b"METHOD")):
         raise BrokenPromise("nobody disturbed", "an event of ours invites somebody")
+    if put_back:
+        return
     if before is not None and action == "update" and not keeps_alarm(before.body, body):
         raise BrokenPromise("nothing lost", "a person's reminder went away")
     if before is None and b"VALARM" in body:

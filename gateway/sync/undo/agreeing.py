@@ -21,6 +21,7 @@ from gateway.sync.undo.planning import UNDO
 from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     Action,
+    AgreedMirror,
     Interval,
     ObjectKind,
     Operation,
@@ -65,8 +66,8 @@ class Undone:
             tx.drop_copy(number, self.operation.agent_id)
             ledger.copies.pop(number, None)
         else:
-            seen = _known(self.seen)
-            copy = replace(_known(self.step.copy), href=seen.href, owned_digest=seen.owned_digest, written_at=self.at)
+            # Our own fields as agreed then: where a person had edited them, they are found edited again.
+            copy = replace(_known(self.step.copy), href=_known(self.seen).href, written_at=self.at)
             tx.put_copy(copy)
             ledger.copies[number] = copy
         self._pin(tx, PinnedThing.RDV, number, rdv_version(ledger.view, context, number))
@@ -82,8 +83,8 @@ class Undone:
             ledger.mirrors.pop(number, None)
         elif self.step.mirror is not None and (is_event or operation.action is Action.UPDATE):
             mirror = self.step.mirror
-            if is_event:
-                mirror = replace(mirror, times_digest=_known(self.seen).times_digest)
+            if is_event and number not in ledger.absences:
+                self._remember_gone(tx, number, mirror)
             tx.put_mirror(mirror)
             ledger.mirrors[number] = mirror
         mirror_now = ledger.mirrors.get(number)
@@ -92,6 +93,12 @@ class Undone:
         gone = {each.absence.id for each in ledger.view.absences if each.presence is Presence.GONE}
         absence = self.absence or (None if number in gone else ledger.absences.get(number))
         self._pin(tx, PinnedThing.MIRROR, number, pair_version(absence, event, context.digest_key))
+
+    def _remember_gone(self, tx: Transaction, number: int, mirror: AgreedMirror) -> None:
+        """An event that is put back for an absence that was forgotten: as soon as it is not pinned any more, it follows
+        what became of that."""
+        tx.save_absences([Absence(number, mirror.agent_id, "", mirror.start, mirror.end)])
+        tx.save_absence_presence(number, Presence.GONE, "")
 
     # --- blocks ----------------------------------------------------------------------------------------------
 
