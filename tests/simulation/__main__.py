@@ -20,7 +20,7 @@ import structlog
 from tests.simulation.disk import disk
 from tests.simulation.faults import Cell
 from tests.simulation.history import STEPS, Outcome, play
-from tests.simulation.mutants import BOUND, MUTANTS, mutated
+from tests.simulation.mutants import BOUND, MUTANTS, hints, mutated
 from tests.simulation.table import least, table
 
 _SHOWN = 5
@@ -118,20 +118,20 @@ def _catch(name: str, *, options: argparse.Namespace) -> tuple[Outcome | None, i
     """The history that shows it, if any within the bound, and how many were played."""
     changed = argparse.Namespace(**{**vars(options), "without": name})
     for number in range(BOUND):
-        outcome = _play(options.first + number, changed, options.steps)
-        if outcome.promise and not _play(options.first + number, options, options.steps).promise:
+        outcome = _play(options.first + number, changed, options.steps, name)
+        if outcome.promise and not _play(options.first + number, changed, options.steps, None).promise:
             return outcome, number + 1
     return None, BOUND
 
 
 def _play_all(seeds: range, *, options: argparse.Namespace) -> list[Outcome]:
-    return [_play(seed, options, options.steps) for seed in seeds]
+    return [_play(seed, options, options.steps, options.without) for seed in seeds]
 
 
-def _play(seed: int, options: argparse.Namespace, steps: int) -> Outcome:
+def _play(seed: int, options: argparse.Namespace, steps: int, mutant: str | None) -> Outcome:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    with mutated(options.without) as changes:
-        outcome = play(seed, **{"steps": steps, "rivalry": options.rivalry, **changes})
+    with mutated(mutant):
+        outcome = play(seed, **{"steps": steps, "rivalry": options.rivalry, **hints(options.without)})
     if options.log:
         print("\n".join([f"--- seed {seed}", *(f"  {line}" for line in outcome.log)]))
     if not outcome.promise:
@@ -142,7 +142,7 @@ def _play(seed: int, options: argparse.Namespace, steps: int) -> Outcome:
 def _shrunk(broken: Outcome, options: argparse.Namespace) -> tuple[Outcome, int]:
     """The shortest beginning of a history that breaks a promise, and its steps."""
     for steps in range(options.steps):
-        found = _play(broken.seed, options, steps)
+        found = _play(broken.seed, options, steps, options.without)
         if found.promise:
             return found, steps
     return broken, options.steps

@@ -46,18 +46,22 @@ def play(
     checks: bool = True,
     rivalry: float | None = None,
     only: tuple[Fault, ...] = (),
+    aims: float | None = None,
     before_run: Callable[[World], None] | None = None,
 ) -> Outcome:
     """Play a seed.
 
     `checks`: the calendar server honours preconditions. `rivalry`: chance that somebody edits the very thing that is
-    about to be written, None: as the seed has it. `only`: aim with these faults alone. `before_run`: see `World`.
+    about to be written, None: as the seed has it. `only`: aim with these faults alone. `aims`: how much is
+    aimed at all. `before_run`: see `World`.
     """
     began = time.process_time()
     world = World(seed, checks=checks)
     world.before_run = before_run
     world.rivalry = rivalry
     world.weather.only = only
+    if only or aims is not None:
+        world.weather.aims = 1.0 if aims is None else aims
     outcome = Outcome(seed, log=world.log, counts=world.counts, hits=world.weather.hits)
     try:
         _set_up(world)

@@ -29,6 +29,7 @@ _LATE = {"only": (Fault.TIMEOUT_LATE,)}
 _LOST = {"only": (Fault.TIMEOUT_DONE, Fault.TROUBLE_DONE, Fault.TIMEOUT, Fault.TROUBLE, Fault.TIMEOUT_LATE)}
 _EDITED = {"only": (Fault.EDITED,), **_RIVALS}
 _KILLED = {"only": (Fault.KILL,)}
+_CALM = {"aims": 0.0}
 _STOPPED = {"only": (Fault.STOP,)}
 
 
@@ -98,9 +99,6 @@ _TEXTS: dict[str, Mutant] = {
     "an edit between write and reading is agreed": Mutant(
         f"{_RECORD}Recorder._agreed_fields", "if is_ours else", "if True else", _EDITED
     ),
-    "half a merge agreed": Mutant(
-        f"{_RECORD}_settle_times", "is_new or there.start == here.start else mirror.start", "True else mirror.start"
-    ),
     # --- proofs of absence, cursors
     "cursor moved before what it stands for is kept": Mutant(
         f"{_SYNC}observe_calendars:CalendarObserver.read",
@@ -112,14 +110,7 @@ _TEXTS: dict[str, Mutant] = {
     "one listing proves an absence gone": Mutant(
         f"{_READ}RdvSolidaritesObserver._prove_absences", "found = self.client.absence(each.id)", "found = None"
     ),
-    "one reading proves an RDV gone": Mutant(
-        f"{_READ}RdvSolidaritesObserver._judge_missing", "readings < 2 or not everything_read", "False"
-    ),
     "lost rights prove an RDV gone": Mutant(f"{_READ}_why_not_believed", "rdv.service_id not in services", "False"),
-    "vanished agents prove an RDV gone": Mutant(f"{_READ}_why_not_believed", "rdv.agents_epoch != epoch", "False"),
-    "a partial listing proves": Mutant(
-        f"{_READ}covers", "window.start <= reached <= window.end", "window.start <= reached"
-    ),
     # --- zones, names, labels
     "zone of the organisation ignored": Mutant(
         f"{_PLANNING}copies:_Planner.decide",
@@ -144,11 +135,13 @@ _TEXTS: dict[str, Mutant] = {
         f"{_RECORD}apply_change",
         "tx.forget_absences([absence_id])\n            tx.add_suppressions(change.suppressions)",
         "tx.forget_absences([absence_id])",
+        _CALM,
     ),
     "shortened by hand, forgotten": Mutant(
         f"{_RECORD}apply_change",
         "tx.put_block(_required(change.block))\n            tx.add_suppressions(change.suppressions)",
         "tx.put_block(_required(change.block))",
+        _CALM,
     ),
     "a block that a person moved stays ours": Mutant(
         f"{_PLANNING}pool_state:judge_pool", "released if block.origin is BlockOrigin.RELEASED else ours", "ours"
@@ -178,21 +171,26 @@ _FOLLOWING = "agreed moved while held"
 MUTANTS = (*_TEXTS, _FOLLOWING)
 
 
+def hints(name: str | None) -> Mapping[str, Any]:
+    """What `play` is told when this mutant is looked for. None: no mutant."""
+    return _TEXTS[name].play if name in _TEXTS else {}
+
+
 @contextmanager
-def mutated(name: str | None) -> Iterator[Mapping[str, Any]]:
-    """Put a mutant in for as long as the block lasts; gives what `play` must be told. None: nothing is changed."""
+def mutated(name: str | None) -> Iterator[None]:
+    """Put a mutant in for as long as the block lasts. None: nothing is changed."""
     if name is None:
-        yield {}
+        yield
     elif name == _FOLLOWING:
         with patch.object(AgentRunner, "work", _after_following(AgentRunner.work)):
-            yield {}
+            yield
     else:
         mutant = _TEXTS[name]
         function = _function(mutant.where)
         code = function.__code__
         function.__code__ = _changed(function, mutant)
         try:
-            yield mutant.play
+            yield
         finally:
             function.__code__ = code
 

@@ -173,6 +173,8 @@ class World:
         few = self.taste.random() < 0.2
         self.ceiling = Ceiling(per_hour=self.taste.randint(3, 12), per_day=1000) if few else Ceiling()
         self.weather.sets_back = self.taste.random() < 0.5
+        if self.taste.random() < 0.3:
+            self.weather.aims = 0.0  # little befalls it, so that what persons did is certain
         self.weather.etag, self.weather.stop = self.calendar.touch, self.give_stop
         self.natives: dict[tuple[str, str], NativeFile] = {}  # by calendar and href
         self.doubled: frozenset[str] = frozenset()  # calendars that hold some of them ahead, when the run began
