@@ -17,7 +17,7 @@ from gateway.store.problems import Unreachable
 
 _log = logging.getLogger(__name__)
 
-_SANDBOX_PACKAGES = frozenset({"jinja2", "radicale", "starlette", "uvicorn"})
+_SANDBOX_PACKAGES = frozenset({"jinja2", "radicale"})
 _OF_THIS_MACHINE = frozenset({"keys", "database"})
 
 

@@ -37,7 +37,7 @@ NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
         (RetryLater("slow", system="zimbra"), Exit.REMOTE, "zimbra: slow"),
         (AnotherSync("another process syncs"), Exit.BUSY, "database: another process syncs"),
         (Unreachable("no answer"), Exit.REMOTE, "database: no answer"),
-        (ModuleNotFoundError("x", name="uvicorn"), Exit.USAGE, "The package uvicorn is not installed."),
+        (ModuleNotFoundError("x", name="jinja2"), Exit.USAGE, "The package jinja2 is not installed."),
         (PermissionError(13, "Permission denied", "/etc/x"), Exit.USAGE, "/etc/x: Permission denied"),
     ],
 )
