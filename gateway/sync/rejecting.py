@@ -19,7 +19,7 @@ from gateway.sync.planning import PlanContext, make_plan
 from gateway.sync.planning.busy_time import BusyTime, busy_time
 from gateway.sync.planning.copies import rdv_version
 from gateway.sync.planning.pins import block_version, pair_version, pin_text
-from gateway.sync.planning.pool_state import suppressions_of
+from gateway.sync.planning.pool_state import left_free
 from gateway.sync.planning.recognition import SortedEvents, sort_events
 from gateway.sync.record import apply_change
 from gateway.sync.values import (
@@ -146,7 +146,7 @@ class _Rejecting:
         start, end = operation.interval.start, operation.interval.end
         wanted = PoolBlock(0, operation.agent_id, start, end, operation.provenance, BlockOrigin.CREATED)
         occurrences = [each.whole for each in self.busy.occurrences]
-        return suppressions_of(wanted, [Interval(start, end)], self.view, occurrences)
+        return left_free(wanted, [Interval(start, end)], self.view, occurrences)
 
     def _disbelieve(self, tx: Transaction, hold: HoldRow) -> bool:
         """Of a restored copy it is the other way round: an approval makes again what it lost."""

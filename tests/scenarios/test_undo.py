@@ -142,6 +142,22 @@ def test_what_was_undone_follows_its_source_again_when_that_changes(departement:
     assert departement.store.pins() == ()
 
 
+def test_of_events_that_overlap_under_labels_the_undone_one_gets_no_block_again_nor_gives_its_label(
+    departement: Departement, agent: Person
+) -> None:
+    departement.rules = {"blocks": {"labels": {"Formation": "Formation"}}}
+    departement.stop()
+    agent.types_event("Équipe", *hours(departement.at(1, 9), 2))
+    departement.settled()
+    before = agent.absences()
+    agent.types_event("Secourisme", *hours(departement.at(1, 9), 3), "CATEGORIES:Formation")
+    report = departement.sync()
+    assert len(agent.absences()) == 2
+    assert undo(departement, report).refused == []
+    redoes_nothing(departement)
+    assert agent.absences() == before
+
+
 def test_what_a_later_run_changed_is_refused(departement: Departement, agent: Person) -> None:
     number = departement.rdv(departement.at(2, 9), agent)
     first = departement.sync()

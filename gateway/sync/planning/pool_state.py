@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +19,8 @@ from gateway.sync.values import (
 )
 from mappings.absence_event import absence_span
 from mappings.blocks import Block, Provenance, subtract
+
+_Span = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +119,37 @@ def suppressions_of(
     An occurrence that is no longer busy, or was moved meanwhile, needs none; nor does time that another absence
     covers, which therefore was not freed.
     """
-    found: list[Suppression] = []
+    spans = [span for _, span in _other_absences(block, view)]
+    return _suppressed(block, freed, occurrences, lambda _: spans)
+
+
+def left_free(
+    block: PoolBlock, freed: Iterable[Interval], view: AgentView, occurrences: Iterable[Block]
+) -> tuple[Suppression, ...]:
+    """The same where a person decided by name that these occurrences have no block there: rejected, or undone.
+
+    Then what another block of the pool covers for other occurrences is left free as well: blocks need not be merged,
+    and this occurrence would be given one of its own again, or give the other its label.
+    """
+    behind = {held.absence_id: {_name(each) for each in held.provenance} for held in view.blocks}
     others = _other_absences(block, view)
-    uncovered = [part for each in freed for part in subtract(Block(each.start, each.end, block.provenance), others)]
+
+    def beside(unit: Block) -> list[_Span]:
+        names = {_name(each) for each in unit.provenance}
+        return [span for number, span in others if number not in behind or names & behind[number]]
+
+    return _suppressed(block, freed, occurrences, beside)
+
+
+def _suppressed(
+    block: PoolBlock, freed: Iterable[Interval], occurrences: Iterable[Block], covered: Callable[[Block], list[_Span]]
+) -> tuple[Suppression, ...]:
+    found: list[Suppression] = []
+    parts = [Block(each.start, each.end, block.provenance) for each in freed]
     behind = {_name(provenance) for provenance in block.provenance}
     for unit in occurrences:
         for provenance in sorted(each for each in unit.provenance if _name(each) in behind):
-            for part in uncovered:
+            for part in (left for each in parts for left in subtract(each, covered(unit))):
                 start, end = max(part.start, unit.start), min(part.end, unit.end)
                 if start < end:
                     found.append(Suppression(block.agent_id, provenance, unit.start, unit.end, start, end))
@@ -136,11 +162,11 @@ def _name(provenance: Provenance) -> tuple[str, ...]:
     return (*place, provenance.recurrence_id)
 
 
-def _other_absences(block: PoolBlock, view: AgentView) -> list[tuple[datetime, datetime]]:
-    """Time that other absences cover which stand, or could stand, for calendar time."""
+def _other_absences(block: PoolBlock, view: AgentView) -> list[tuple[int, _Span]]:
+    """Other absences that stand, or could stand, for calendar time: number and time."""
     mirrored = {mirror.absence_id for mirror in view.mirrors}
     return [
-        absence_span(each.absence)
+        (each.absence.id, absence_span(each.absence))
         for each in view.absences
         if each.presence is Presence.PRESENT
         and each.absence.id != block.absence_id

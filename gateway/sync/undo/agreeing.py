@@ -15,7 +15,7 @@ from gateway.sync.planning.busy_time import busy_time
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.copies import rdv_version
 from gateway.sync.planning.pins import block_version, pair_version
-from gateway.sync.planning.pool_state import suppressions_of
+from gateway.sync.planning.pool_state import left_free
 from gateway.sync.planning.recognition import sort_events
 from gateway.sync.undo.planning import UNDO
 from gateway.sync.undo.steps import UndoStep
@@ -136,7 +136,7 @@ class Undone:
         self, tx: Transaction, ledger: Ledger, block: PoolBlock, freed: list[Interval], occurrences: list[Block]
     ) -> None:
         """Time that is not blocked any more stays so, per occurrence, until the event changes."""
-        tx.add_suppressions(suppressions_of(block, freed, ledger.view, occurrences))
+        tx.add_suppressions(left_free(block, freed, ledger.view, occurrences))
 
     def _cover_again(self, tx: Transaction, ledger: Ledger, block: PoolBlock) -> None:
         """What an undo left free, and is blocked again, is free no more."""
