@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,26 +12,27 @@ from sqlalchemy import Connection, Select, delete, insert, select, update
 
 from gateway.store.codec import dump_json
 from gateway.store.schema import linked_agent, linked_agent_source, matched_agent
+from gateway.store.statements import among, given
 from gateway.store.upsert import upsert
 from gateway.sync.values import AgentState, CalendarRef, LinkedAgent, MatchedAgent
 
+_AGENTS = select(linked_agent).order_by(linked_agent.c.agent_id)
+_SOURCES = select(linked_agent_source).order_by(linked_agent_source.c.agent_id, linked_agent_source.c.position)
+_IN_STATE = among(linked_agent.c.state)
+_AGENTS_IN_STATE, _SOURCES_IN_STATE = _AGENTS.where(_IN_STATE), _SOURCES.join(linked_agent).where(_IN_STATE)
+_AGENT = select(linked_agent).where(given(linked_agent.c.agent_id))
+_SOURCES_OF_AGENT = _SOURCES.where(given(linked_agent_source.c.agent_id))
+
 
 def agents(connection: Connection, states: Collection[AgentState] | None) -> tuple[LinkedAgent, ...]:
-    query = select(linked_agent).order_by(linked_agent.c.agent_id)
-    sources = select(linked_agent_source)
-    if states is not None:
-        chosen = linked_agent.c.state.in_([state.value for state in states])
-        query = query.where(chosen)
-        sources = sources.join(linked_agent).where(chosen)
-    return _read(connection, query, sources)
+    if states is None:
+        return _read(connection, _AGENTS, _SOURCES, {})
+    chosen = {"of_state": [state.value for state in states]}
+    return _read(connection, _AGENTS_IN_STATE, _SOURCES_IN_STATE, chosen)
 
 
 def agent(connection: Connection, agent_id: int) -> LinkedAgent | None:
-    found = _read(
-        connection,
-        select(linked_agent).where(linked_agent.c.agent_id == agent_id),
-        select(linked_agent_source).where(linked_agent_source.c.agent_id == agent_id),
-    )
+    found = _read(connection, _AGENT, _SOURCES_OF_AGENT, {"of_agent_id": agent_id})
     return found[0] if found else None
 
 
@@ -92,11 +93,11 @@ def _of(agent_id: int) -> Any:
     return update(linked_agent).where(linked_agent.c.agent_id == agent_id)
 
 
-def _read(connection: Connection, query: Select[Any], sources: Select[Any]) -> tuple[LinkedAgent, ...]:
+def _read(
+    connection: Connection, query: Select[Any], sources: Select[Any], chosen: Mapping[str, object]
+) -> tuple[LinkedAgent, ...]:
     refs: defaultdict[int, list[CalendarRef]] = defaultdict(list)
-    for agent_id, _, account, calendar in connection.execute(
-        sources.order_by(linked_agent_source.c.agent_id, linked_agent_source.c.position)
-    ):
+    for agent_id, _, account, calendar in connection.execute(sources, chosen):
         refs[agent_id].append(CalendarRef(account, calendar))
     return tuple(
         LinkedAgent(
@@ -111,6 +112,6 @@ def _read(connection: Connection, query: Select[Any], sources: Select[Any]) -> t
             service_id=service_id,
         )
         for agent_id, zone, account, calendar, state, approved, wave, organisation_id, service_id in connection.execute(
-            query
+            query, chosen
         )
     )

@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, select, union, update
+from sqlalchemy import Connection, Select, Table, bindparam, delete, select, union, update
 
 from gateway.store.codec import dump_provenance, load_provenance
 from gateway.store.schema import agreed_copy, agreed_mirror, meta, pool_block, suppression
+from gateway.store.statements import given
 from gateway.store.upsert import upsert
 from gateway.sync.values import (
     AgreedCopy,
@@ -21,10 +22,32 @@ from gateway.sync.values import (
 )
 
 _HIGHEST_ABSENCE = "highest_absence_id"
+_HIGHEST = select(meta.c.value).where(meta.c.name == _HIGHEST_ABSENCE)
+
+
+def _of_agent(table: Table) -> Select[Any]:
+    """Every column in the table's order, which is that of the value's fields."""
+    return select(table).where(given(table.c.agent_id)).order_by(*table.primary_key)
+
+
+_COPIES, _BLOCKS = _of_agent(agreed_copy), _of_agent(pool_block)
+_MIRRORS, _SUPPRESSIONS = _of_agent(agreed_mirror), _of_agent(suppression)
+_OWN_HREFS = union(
+    select(agreed_copy.c.href).where(
+        given(agreed_copy.c.account, agreed_copy.c.calendar), agreed_copy.c.ends_at >= bindparam("since")
+    ),
+    select(agreed_mirror.c.href).where(given(agreed_mirror.c.account, agreed_mirror.c.calendar)),
+)
+_MAPPED_ABSENCES = union(select(pool_block.c.absence_id), select(agreed_mirror.c.absence_id))
+_COPIED_RDVS = select(agreed_copy.c.rdv_id).distinct()
+_DROP_COPY = delete(agreed_copy).where(given(agreed_copy.c.rdv_id, agreed_copy.c.agent_id))
+_DROP_BLOCK = delete(pool_block).where(given(pool_block.c.absence_id))
+_DROP_MIRROR = delete(agreed_mirror).where(given(agreed_mirror.c.absence_id))
+_END_SUPPRESSION = delete(suppression).where(given(*suppression.c))
 
 
 def copies(connection: Connection, agent_id: int) -> tuple[AgreedCopy, ...]:
-    rows = _of_agent(connection, agreed_copy, agent_id)
+    rows = connection.execute(_COPIES, {"of_agent_id": agent_id})
     return tuple(
         AgreedCopy(rdv_id, agent, CalendarRef(account, calendar), *rest)
         for rdv_id, agent, account, calendar, *rest in rows
@@ -34,12 +57,12 @@ def copies(connection: Connection, agent_id: int) -> tuple[AgreedCopy, ...]:
 def blocks(connection: Connection, agent_id: int) -> tuple[PoolBlock, ...]:
     return tuple(
         PoolBlock(id_, agent, start, end, load_provenance(provenance), BlockOrigin(origin), *rest)
-        for id_, agent, start, end, provenance, origin, *rest in _of_agent(connection, pool_block, agent_id)
+        for id_, agent, start, end, provenance, origin, *rest in connection.execute(_BLOCKS, {"of_agent_id": agent_id})
     )
 
 
 def mirrors(connection: Connection, agent_id: int) -> tuple[AgreedMirror, ...]:
-    rows = _of_agent(connection, agreed_mirror, agent_id)
+    rows = connection.execute(_MIRRORS, {"of_agent_id": agent_id})
     return tuple(
         AgreedMirror(id_, agent, CalendarRef(account, calendar), *rest) for id_, agent, account, calendar, *rest in rows
     )
@@ -47,34 +70,27 @@ def mirrors(connection: Connection, agent_id: int) -> tuple[AgreedMirror, ...]:
 
 def own_hrefs(connection: Connection, ref: CalendarRef, since: datetime) -> frozenset[str]:
     """Copies that end after `since`, and every mirror, in one calendar."""
-    copies_there = select(agreed_copy.c.href).where(
-        agreed_copy.c.account == ref.account,
-        agreed_copy.c.calendar == ref.calendar,
-        agreed_copy.c.ends_at >= since,
-    )
-    mirrors_there = select(agreed_mirror.c.href).where(
-        agreed_mirror.c.account == ref.account, agreed_mirror.c.calendar == ref.calendar
-    )
-    return frozenset(connection.scalars(union(copies_there, mirrors_there)))
+    there = {"of_account": ref.account, "of_calendar": ref.calendar, "since": since}
+    return frozenset(connection.scalars(_OWN_HREFS, there))
 
 
 def suppressions(connection: Connection, agent_id: int) -> tuple[Suppression, ...]:
     return tuple(
         Suppression(agent, next(iter(load_provenance(provenance))), *times)
-        for agent, provenance, *times in _of_agent(connection, suppression, agent_id)
+        for agent, provenance, *times in connection.execute(_SUPPRESSIONS, {"of_agent_id": agent_id})
     )
 
 
 def mapped_absence_ids(connection: Connection) -> frozenset[int]:
-    return frozenset(connection.scalars(union(select(pool_block.c.absence_id), select(agreed_mirror.c.absence_id))))
+    return frozenset(connection.scalars(_MAPPED_ABSENCES))
 
 
 def copied_rdv_ids(connection: Connection) -> frozenset[int]:
-    return frozenset(connection.scalars(select(agreed_copy.c.rdv_id).distinct()))
+    return frozenset(connection.scalars(_COPIED_RDVS))
 
 
 def highest_absence_id(connection: Connection) -> int:
-    return int(connection.scalar(select(meta.c.value).where(meta.c.name == _HIGHEST_ABSENCE)) or 0)
+    return int(connection.scalar(_HIGHEST) or 0)
 
 
 def notice_absences(connection: Connection, ids: Collection[int]) -> None:
@@ -104,7 +120,7 @@ def put_copy(connection: Connection, copy: AgreedCopy) -> None:
 
 
 def drop_copy(connection: Connection, rdv_id: int, agent_id: int) -> None:
-    connection.execute(delete(agreed_copy).where(agreed_copy.c.rdv_id == rdv_id, agreed_copy.c.agent_id == agent_id))
+    connection.execute(_DROP_COPY, {"of_rdv_id": rdv_id, "of_agent_id": agent_id})
 
 
 def put_block(connection: Connection, block: PoolBlock) -> None:
@@ -123,7 +139,7 @@ def put_block(connection: Connection, block: PoolBlock) -> None:
 
 
 def drop_block(connection: Connection, absence_id: int) -> None:
-    connection.execute(delete(pool_block).where(pool_block.c.absence_id == absence_id))
+    connection.execute(_DROP_BLOCK, {"of_absence_id": absence_id})
 
 
 def approve_found_blocks(connection: Connection, agent_id: int) -> int:
@@ -158,7 +174,7 @@ def put_mirror(connection: Connection, mirror: AgreedMirror) -> None:
 
 
 def drop_mirror(connection: Connection, absence_id: int) -> None:
-    connection.execute(delete(agreed_mirror).where(agreed_mirror.c.absence_id == absence_id))
+    connection.execute(_DROP_MIRROR, {"of_absence_id": absence_id})
 
 
 def add_suppressions(connection: Connection, added: Iterable[Suppression]) -> None:
@@ -168,8 +184,7 @@ def add_suppressions(connection: Connection, added: Iterable[Suppression]) -> No
 def end_suppressions(connection: Connection, ended: Iterable[Suppression]) -> None:
     rows = [{f"of_{name}": value for name, value in _suppression_row(one).items()} for one in ended]
     if rows:
-        same = [column == bindparam(f"of_{column.name}") for column in suppression.c]
-        connection.execute(delete(suppression).where(*same), rows)
+        connection.execute(_END_SUPPRESSION, rows)
 
 
 def _suppression_row(one: Suppression) -> dict[str, object]:
@@ -181,9 +196,3 @@ def _suppression_row(one: Suppression) -> dict[str, object]:
         "starts_at": one.start,
         "ends_at": one.end,
     }
-
-
-def _of_agent(connection: Connection, table: Table, agent_id: int) -> Any:
-    """Every column in the table's order, which is that of the value's fields."""
-    query = select(table).where(table.c.agent_id == agent_id)
-    return connection.execute(query.order_by(*table.primary_key))

@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from gateway.store.schema import meta, write_count
+from gateway.store.statements import given
 from gateway.store.upsert import upsert
 from gateway.sync.ceiling import DAY_HOURS, HOUR, hour_of
 from gateway.sync.values import Stop
 
 _STOP = "stop"
 _KEPT = timedelta(hours=2 * DAY_HOURS)  # counts older than that decide nothing, whatever the zone of a clock
+_READ_STOP, _LIFT_STOP = (made.where(meta.c.name == _STOP) for made in (select(meta.c.value), delete(meta)))
+_WRITTEN = select(write_count.c.hour, write_count.c.writes).where(
+    given(write_count.c.remote), write_count.c.hour >= bindparam("since")
+)
+_COUNT_ONE = (
+    update(write_count).where(given(write_count.c.remote, write_count.c.hour)).values(writes=write_count.c.writes + 1)
+)
+_FORGET_COUNTS = delete(write_count).where(write_count.c.hour < bindparam("before"))
 
 
 def stop(connection: Connection) -> Stop | None:
-    text = connection.scalar(select(meta.c.value).where(meta.c.name == _STOP))
+    text = connection.scalar(_READ_STOP)
     if text is None:
         return None
     content = json.loads(text)
@@ -30,15 +39,11 @@ def set_stop(connection: Connection, given: Stop) -> None:
 
 
 def lift_stop(connection: Connection) -> bool:
-    return connection.execute(delete(meta).where(meta.c.name == _STOP)).rowcount == 1
+    return connection.execute(_LIFT_STOP).rowcount == 1
 
 
 def written(connection: Connection, remote: str, *, since: datetime) -> dict[datetime, int]:
-    rows = connection.execute(
-        select(write_count.c.hour, write_count.c.writes).where(
-            write_count.c.remote == remote, write_count.c.hour >= since
-        )
-    )
+    rows = connection.execute(_WRITTEN, {"of_remote": remote, "since": since})
     return {hour: writes for hour, writes in rows}  # noqa: C416 - rows are not pairs to a type checker
 
 
@@ -49,11 +54,9 @@ def written_remotes(connection: Connection, *, since: datetime) -> tuple[str, ..
 
 def count_write(connection: Connection, remote: str, *, at: datetime) -> None:
     hour = hour_of(at)
-    this = (write_count.c.remote == remote, write_count.c.hour == hour)
-    raised = update(write_count).where(*this).values(writes=write_count.c.writes + 1)
-    if connection.execute(raised).rowcount == 0:
+    if connection.execute(_COUNT_ONE, {"of_remote": remote, "of_hour": hour}).rowcount == 0:
         upsert(connection, write_count, [{"remote": remote, "hour": hour, "writes": 1}])
-        connection.execute(delete(write_count).where(write_count.c.hour < hour - _KEPT))
+        connection.execute(_FORGET_COUNTS, {"before": hour - _KEPT})
 
 
 def window_start(now: datetime) -> datetime:

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
 from connectors.errors import BadItem, OurBug
 from gateway.store.schema import calendar_state, observed_event
+from gateway.store.statements import among, given
 from gateway.store.upsert import upsert
 from gateway.store.values import CalendarState, KnownItem
 from gateway.sync.values import CalendarRef, SeenEvent
 from mappings.native import NativeSource
 from mappings.times import EventTimes, dump_times, load_times
 
-_STATE = (calendar_state.c.cursor, calendar_state.c.mark, calendar_state.c.read_at, calendar_state.c.patterns)
+_IS = given(calendar_state.c.account, calendar_state.c.calendar)
+_STATE = select(
+    calendar_state.c.cursor, calendar_state.c.mark, calendar_state.c.read_at, calendar_state.c.patterns
+).where(_IS)
+_ID = select(calendar_state.c.id).where(_IS)
+_NEW_STATE = insert(calendar_state)
+_MOVE_STATE = update(calendar_state).where(given(calendar_state.c.id))
+_KNOWN = (
+    select(observed_event.c.href, observed_event.c.version, observed_event.c.raw_digest, observed_event.c.set_aside)
+    .join(calendar_state)
+    .where(_IS)
+)
+_IDS = select(calendar_state.c.id, calendar_state.c.account, calendar_state.c.calendar).where(
+    tuple_(calendar_state.c.account, calendar_state.c.calendar).in_(bindparam("refs", expanding=True))
+)
 _EVENT = (
     observed_event.c.calendar_id,
     observed_event.c.href,
@@ -30,31 +45,33 @@ _EVENT = (
     observed_event.c.title_digest,
     observed_event.c.notes_digest,
 )
+_EVENTS = (
+    select(*_EVENT)
+    .where(among(observed_event.c.calendar_id))
+    .order_by(observed_event.c.calendar_id, observed_event.c.href)
+)
+_DROP_EVENT = delete(observed_event).where(given(observed_event.c.calendar_id, observed_event.c.href))
+_DROP_EVENT_OF = delete(observed_event).where(
+    observed_event.c.calendar_id == _ID.scalar_subquery(), given(observed_event.c.href)
+)
 
 
 def state(connection: Connection, ref: CalendarRef) -> CalendarState | None:
-    row = connection.execute(select(*_STATE).where(_is(ref))).first()
+    row = connection.execute(_STATE, _bound(ref)).first()
     return row and CalendarState(*row)
 
 
 def known_items(connection: Connection, ref: CalendarRef) -> dict[str, KnownItem]:
-    event = observed_event.c
-    query = select(event.href, event.version, event.raw_digest, event.set_aside)
-    query = query.join(calendar_state).where(_is(ref))
-    return {href: KnownItem(version, digest, aside) for href, version, digest, aside in connection.execute(query)}
+    rows = connection.execute(_KNOWN, _bound(ref))
+    return {href: KnownItem(version, digest, aside) for href, version, digest, aside in rows}
 
 
 def seen_events(connection: Connection, refs: Collection[CalendarRef]) -> Iterator[SeenEvent]:
     """Every event of these calendars, ordered by calendar and href."""
-    query = select(calendar_state.c.id, calendar_state.c.account, calendar_state.c.calendar).where(
-        tuple_(calendar_state.c.account, calendar_state.c.calendar).in_([(ref.account, ref.calendar) for ref in refs])
-    )
-    by_id = {
-        calendar_id: CalendarRef(account, calendar) for calendar_id, account, calendar in connection.execute(query)
-    }
-    events = select(*_EVENT).where(observed_event.c.calendar_id.in_(by_id))
-    events = events.order_by(observed_event.c.calendar_id, observed_event.c.href)
-    for calendar_id, href, version, raw, uid, marker, native, text, aside, *digests in connection.execute(events):
+    found = connection.execute(_IDS, {"refs": [(ref.account, ref.calendar) for ref in refs]})
+    by_id = {calendar_id: CalendarRef(account, calendar) for calendar_id, account, calendar in found}
+    events = connection.execute(_EVENTS, {"of_calendar_id": list(by_id)})
+    for calendar_id, href, version, raw, uid, marker, native, text, aside, *digests in events:
         times, unreadable = _times(text)
         source = native and NativeSource(native)
         yield SeenEvent(
@@ -70,7 +87,7 @@ def save_reading(
     gone: Collection[str],
     state: CalendarState,
 ) -> None:
-    calendar_id = connection.execute(select(calendar_state.c.id).where(_is(ref))).scalar()
+    calendar_id = connection.scalar(_ID, _bound(ref))
     row: dict[str, object] = {
         "cursor": state.cursor,
         "mark": state.mark,
@@ -79,31 +96,23 @@ def save_reading(
     }
     if calendar_id is None:
         row |= {"account": ref.account, "calendar": ref.calendar}
-        (calendar_id,) = connection.execute(insert(calendar_state), row).inserted_primary_key or (0,)
+        (calendar_id,) = connection.execute(_NEW_STATE, row).inserted_primary_key or (0,)
     else:
-        connection.execute(calendar_state.update().where(calendar_state.c.id == calendar_id), row)
+        connection.execute(_MOVE_STATE, row | {"of_id": calendar_id})
     upsert(connection, observed_event, [_event_row(calendar_id, event) for event in events])
     if gone:
-        connection.execute(
-            delete(observed_event).where(
-                observed_event.c.calendar_id == calendar_id, observed_event.c.href == bindparam("gone_href")
-            ),
-            [{"gone_href": href} for href in gone],
-        )
+        connection.execute(_DROP_EVENT, [{"of_calendar_id": calendar_id, "of_href": href} for href in gone])
 
 
 def save_event(connection: Connection, event: SeenEvent) -> None:
-    calendar_id = connection.execute(select(calendar_state.c.id).where(_is(event.ref))).scalar()
+    calendar_id = connection.scalar(_ID, _bound(event.ref))
     if calendar_id is None:
         raise OurBug(f"an event of {event.ref} is kept before that calendar was read", system="database")
     upsert(connection, observed_event, [_event_row(calendar_id, event)])
 
 
 def drop_event(connection: Connection, ref: CalendarRef, href: str) -> None:
-    of_calendar = select(calendar_state.c.id).where(_is(ref)).scalar_subquery()
-    connection.execute(
-        delete(observed_event).where(observed_event.c.calendar_id == of_calendar, observed_event.c.href == href)
-    )
+    connection.execute(_DROP_EVENT_OF, _bound(ref) | {"of_href": href})
 
 
 def _event_row(calendar_id: int, event: SeenEvent) -> dict[str, object]:
@@ -133,5 +142,5 @@ def _times(text: str | None) -> tuple[EventTimes | None, str]:
         return None, str(error)
 
 
-def _is(ref: CalendarRef) -> ColumnElement[bool]:
-    return (calendar_state.c.account == ref.account) & (calendar_state.c.calendar == ref.calendar)
+def _bound(ref: CalendarRef) -> dict[str, str]:
+    return {"of_account": ref.account, "of_calendar": ref.calendar}

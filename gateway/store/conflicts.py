@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, delete, func, o
 
 from gateway.store.codec import dump_json
 from gateway.store.schema import conflict, linked_agent
+from gateway.store.statements import given, optional
 from gateway.store.upsert import upsert
 from gateway.store.values import ConflictNotice, ConflictRow
 from gateway.sync.values import AgentState, Conflict, ConflictKind
@@ -37,6 +38,13 @@ _KEPT = (
     conflict.c.told_at,
     conflict.c.over_at,
 )
+_EVERY: Select[Any] = select(*_CONFLICT, *_KEPT).order_by(
+    conflict.c.agent_id, conflict.c.starts_at.is_(None), conflict.c.starts_at, conflict.c.kind, conflict.c.digest
+)
+_OF_AGENT = _EVERY.where(given(conflict.c.agent_id))
+_THERE, _THERE_OF_AGENT = optional(_EVERY.where(conflict.c.over_at.is_(None)), conflict.c.agent_id)
+_THIS = given(conflict.c.agent_id, conflict.c.digest)
+_DROP, _IS_OVER = delete(conflict).where(_THIS), update(conflict).where(_THIS).values(over_at=bindparam("at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,7 @@ def replace_conflicts(
     at: datetime,
     wall: datetime,
 ) -> ConflictChanges:
-    known = {row.digest: row for row in connection.execute(_query(agent_id))}
+    known = {row.digest: row for row in connection.execute(_OF_AGENT, {"of_agent_id": agent_id})}
     now = {each.digest: each for each in found}
     rows = [_row(each, known.get(digest), tell=tell, run_id=run_id, at=at) for digest, each in now.items()]
     upsert(connection, conflict, rows)
@@ -70,8 +78,7 @@ def replace_conflicts(
     }
     _delete(connection, agent_id, stale | {row.digest for row in ended} - kept)
     if kept:
-        mine = (conflict.c.agent_id == agent_id, conflict.c.digest == bindparam("of_digest"))
-        connection.execute(update(conflict).where(*mine).values(over_at=at), [{"of_digest": each} for each in kept])
+        connection.execute(_IS_OVER, [{"of_agent_id": agent_id, "of_digest": each, "at": at} for each in kept])
     return ConflictChanges(
         appeared=tuple(each for digest, each in now.items() if digest not in known or known[digest].over_at),
         over=tuple(_conflict(row) for row in ended),
@@ -115,8 +122,8 @@ def drop_conflicts(connection: Connection, agent_id: int) -> None:
 
 
 def conflicts(connection: Connection, agent_id: int | None) -> tuple[ConflictRow, ...]:
-    query = _query(agent_id).where(conflict.c.over_at.is_(None))
-    rows = connection.execute(query)
+    query = _THERE if agent_id is None else _THERE_OF_AGENT
+    rows = connection.execute(query, {"of_agent_id": agent_id})
     return tuple(ConflictRow(_conflict(row), row.since, row.run_id, _addressees(row), row.told_at) for row in rows)
 
 
@@ -132,7 +139,7 @@ def conflict_counts(connection: Connection) -> dict[int, dict[ConflictKind, int]
 def notices(connection: Connection, limit: int) -> tuple[ConflictNotice, ...]:
     live = select(linked_agent.c.agent_id).where(linked_agent.c.state == AgentState.LIVE.value)
     here = and_(conflict.c.over_at.is_(None), conflict.c.told_at.is_(None))
-    query = _query(None).where(or_(here, conflict.c.over_at.is_not(None)))
+    query = _EVERY.where(or_(here, conflict.c.over_at.is_not(None)))
     query = query.where(conflict.c.agent_id.in_(live), conflict.c.tell != "[]").limit(limit)
     return tuple(
         ConflictNotice(_conflict(row), row.since, _addressees(row), over=row.over_at is not None)
@@ -150,18 +157,9 @@ def mark_told(connection: Connection, told: Iterable[ConflictNotice], *, at: dat
             connection.execute(update(conflict).where(*mine, conflict.c.told_at.is_(None)).values(told_at=at))
 
 
-def _query(agent_id: int | None) -> Select[Any]:
-    query = select(*_CONFLICT, *_KEPT)
-    if agent_id is not None:
-        query = query.where(conflict.c.agent_id == agent_id)
-    times = (conflict.c.starts_at.is_(None), conflict.c.starts_at)
-    return query.order_by(conflict.c.agent_id, *times, conflict.c.kind, conflict.c.digest)
-
-
 def _delete(connection: Connection, agent_id: int, digests: Collection[str]) -> None:
     if digests:
-        mine = (conflict.c.agent_id == agent_id, conflict.c.digest == bindparam("of_digest"))
-        connection.execute(delete(conflict).where(*mine), [{"of_digest": each} for each in sorted(digests)])
+        connection.execute(_DROP, [{"of_agent_id": agent_id, "of_digest": each} for each in sorted(digests)])
 
 
 def _conflict(row: Row[Any]) -> Conflict:

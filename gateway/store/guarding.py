@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from gateway.store.codec import dump_json
 from gateway.store.schema import agent_history, journal, meta, pin, run
+from gateway.store.statements import given, optional
 from gateway.store.upsert import upsert
 from gateway.sync.outages import Outage
 from gateway.sync.values import AgentHistory, CalendarRef, HoldReason, Pin, PinnedThing, Sign
@@ -17,10 +18,18 @@ from gateway.sync.values import AgentHistory, CalendarRef, HoldReason, Pin, Pinn
 _RUNS = "runs"
 _TOLD = "told"
 _OUTAGES = "outages"
+_HISTORY = select(agent_history.c.content).where(given(agent_history.c.agent_id))
+_PINS, _PINS_OF_AGENT = optional(select(pin).order_by(*pin.primary_key), pin.c.agent_id)
+_DROP_PIN = delete(pin).where(given(pin.c.agent_id, pin.c.thing, pin.c.number))
+_LEFT = select(journal.c.after_digest).where(
+    given(journal.c.agent_id, journal.c.reference), journal.c.after_digest != ""
+)
+_LAST_INSTANTS = select(func.max(run.c.started_at), func.max(run.c.finished_at))
+_META = select(meta.c.value).where(given(meta.c.name))
 
 
 def history(connection: Connection, agent_id: int) -> AgentHistory:
-    text = connection.scalar(select(agent_history.c.content).where(agent_history.c.agent_id == agent_id))
+    text = connection.scalar(_HISTORY, {"of_agent_id": agent_id})
     if text is None:
         return AgentHistory()
     content = json.loads(text)
@@ -37,10 +46,8 @@ def put_history(connection: Connection, agent_id: int, kept: AgentHistory) -> No
 
 
 def pins(connection: Connection, agent_id: int | None) -> tuple[Pin, ...]:
-    query = select(pin).order_by(*pin.primary_key)
-    if agent_id is not None:
-        query = query.where(pin.c.agent_id == agent_id)
-    return tuple(Pin(agent, PinnedThing(thing), *rest) for agent, thing, *rest in connection.execute(query))
+    rows = connection.execute(_PINS if agent_id is None else _PINS_OF_AGENT, {"of_agent_id": agent_id})
+    return tuple(Pin(agent, PinnedThing(thing), *rest) for agent, thing, *rest in rows)
 
 
 def put_pin(connection: Connection, made: Pin) -> None:
@@ -58,28 +65,26 @@ def put_pin(connection: Connection, made: Pin) -> None:
 
 
 def drop_pin(connection: Connection, agent_id: int, thing: PinnedThing, number: int) -> bool:
-    same = (pin.c.agent_id == agent_id, pin.c.thing == thing.value, pin.c.number == number)
-    return connection.execute(delete(pin).where(*same)).rowcount == 1
+    this = {"of_agent_id": agent_id, "of_thing": thing.value, "of_number": number}
+    return connection.execute(_DROP_PIN, this).rowcount == 1
 
 
 def left_before(connection: Connection, agent_id: int, rdv_ids: Collection[int]) -> Mapping[int, frozenset[str]]:
     """By RDV, the digests of all that we ever left of its copy."""
     found: dict[int, frozenset[str]] = {}
     for number in rdv_ids:
-        query = select(journal.c.after_digest).where(
-            journal.c.agent_id == agent_id, journal.c.reference == f"rdv {number}", journal.c.after_digest != ""
-        )
-        found[number] = frozenset(connection.scalars(query))
+        of_copy = {"of_agent_id": agent_id, "of_reference": f"rdv {number}"}
+        found[number] = frozenset(connection.scalars(_LEFT, of_copy))
     return found
 
 
 def last_instant(connection: Connection) -> datetime | None:
-    instants = connection.execute(select(func.max(run.c.started_at), func.max(run.c.finished_at))).one()
+    instants = connection.execute(_LAST_INSTANTS).one()
     return max((each for each in instants if each is not None), default=None)
 
 
 def run_count(connection: Connection) -> int:
-    return int(connection.scalar(select(meta.c.value).where(meta.c.name == _RUNS)) or 0)
+    return int(connection.scalar(_META, {"of_name": _RUNS}) or 0)
 
 
 def set_run_count(connection: Connection, count: int) -> None:
@@ -87,7 +92,7 @@ def set_run_count(connection: Connection, count: int) -> None:
 
 
 def told(connection: Connection) -> tuple[str, ...]:
-    text = connection.scalar(select(meta.c.value).where(meta.c.name == _TOLD))
+    text = connection.scalar(_META, {"of_name": _TOLD})
     return tuple(json.loads(text)) if text else ()
 
 
@@ -96,7 +101,7 @@ def set_told(connection: Connection, sentences: Collection[str]) -> None:
 
 
 def outages(connection: Connection) -> tuple[Outage, ...]:
-    text = connection.scalar(select(meta.c.value).where(meta.c.name == _OUTAGES))
+    text = connection.scalar(_META, {"of_name": _OUTAGES})
     return tuple(
         Outage(system, datetime.fromisoformat(since), until and datetime.fromisoformat(until), by, reason)
         for system, since, until, by, reason in (json.loads(text) if text else ())

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, union, update
+from sqlalchemy import Connection, delete, insert, select, union, update
 
 from connectors.records import Absence, Rdv, RdvSelection
 from gateway.keys import Keyring
@@ -23,6 +23,7 @@ from gateway.store.schema import (
     organisation_state,
     rdv_window,
 )
+from gateway.store.statements import among, given
 from gateway.store.upsert import upsert
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
 from gateway.sync.values import Presence, SeenAbsence, SeenRdv
@@ -31,20 +32,90 @@ _SELECTION = "rdv_selection"
 _IDS_AT_ONCE = 1_000  # in one statement: every database takes as many parameters
 _PRESENT = Presence.PRESENT.value
 
+_ORGANISATIONS = select(
+    organisation_state.c.id,
+    organisation_state.c.name,
+    organisation_state.c.agent_ids,
+    organisation_state.c.agents_epoch,
+)
+_WINDOWS = (
+    select(rdv_window.c.starts_at, rdv_window.c.ends_at, rdv_window.c.read_at)
+    .where(given(rdv_window.c.organisation_id))
+    .order_by(rdv_window.c.starts_at, rdv_window.c.ends_at)
+)
+_DROP_WINDOWS, _ADD_WINDOWS = delete(rdv_window).where(given(rdv_window.c.organisation_id)), insert(rdv_window)
+_KEPT_SELECTION = select(meta.c.value).where(meta.c.name == _SELECTION)
+
+_LINKS = (
+    select(observed_rdv_agent.c.rdv_id, observed_rdv_agent.c.agent_id)
+    .join(observed_rdv)
+    .where(given(observed_rdv.c.organisation_id))
+)
+_RDVS = (
+    select(
+        observed_rdv.c.id,
+        observed_rdv.c.starts_at_server,
+        observed_rdv.c.service_id,
+        observed_rdv.c.presence,
+        observed_rdv.c.missing_because,
+        observed_rdv.c.missing_readings,
+        observed_rdv.c.agents_epoch,
+        observed_rdv.c.digest,
+    )
+    .where(given(observed_rdv.c.organisation_id))
+    .order_by(observed_rdv.c.id)
+)
+_STORED_RDVS = select(
+    observed_rdv.c.id,
+    observed_rdv.c.digest,
+    observed_rdv.c.presence,
+    observed_rdv.c.missing_because,
+    observed_rdv.c.missing_readings,
+    observed_rdv.c.agents_epoch,
+).where(among(observed_rdv.c.id))
+_SEEN_RDVS = (
+    select(observed_rdv.c.id, observed_rdv.c.content, observed_rdv.c.presence, observed_rdv.c.missing_because)
+    .where(
+        observed_rdv.c.id.in_(
+            union(
+                select(observed_rdv_agent.c.rdv_id).where(given(observed_rdv_agent.c.agent_id)),
+                select(agreed_copy.c.rdv_id).where(given(agreed_copy.c.agent_id)),
+            )
+        )
+    )
+    .order_by(observed_rdv.c.id)
+)
+_CHANGE_RDV, _DROP_RDV = (made.where(given(observed_rdv.c.id)) for made in (update(observed_rdv), delete(observed_rdv)))
+_UNLINK, _LINK = delete(observed_rdv_agent).where(given(observed_rdv_agent.c.rdv_id)), insert(observed_rdv_agent)
+
+_ABSENCE = (
+    observed_absence.c.id,
+    observed_absence.c.agent_id,
+    observed_absence.c.starts_at,
+    observed_absence.c.ends_at,
+    observed_absence.c.rrule,
+    observed_absence.c.title_digest,
+    observed_absence.c.presence,
+    observed_absence.c.missing_because,
+)
+_ABSENCES = select(*_ABSENCE)
+_STORED_ABSENCES = _ABSENCES.where(among(observed_absence.c.id))
+_SEEN_ABSENCES = (
+    select(*_ABSENCE, observed_absence.c.title)
+    .where(given(observed_absence.c.agent_id))
+    .order_by(observed_absence.c.id)
+)
+_THIS_ABSENCE = given(observed_absence.c.id)
+_CHANGE_ABSENCE = update(observed_absence).where(_THIS_ABSENCE)
+_DROP_ABSENCE = delete(observed_absence).where(_THIS_ABSENCE)
+
 # --- organisations and windows -------------------------------------------------------------------------------
 
 
 def organisation_states(connection: Connection) -> dict[int, OrganisationState]:
     return {
         id_: OrganisationState(id_, name, frozenset(json.loads(agent_ids)), epoch)
-        for id_, name, agent_ids, epoch in connection.execute(
-            select(
-                organisation_state.c.id,
-                organisation_state.c.name,
-                organisation_state.c.agent_ids,
-                organisation_state.c.agents_epoch,
-            )
-        )
+        for id_, name, agent_ids, epoch in connection.execute(_ORGANISATIONS)
     }
 
 
@@ -62,15 +133,11 @@ def save_organisations(connection: Connection, states: Iterable[OrganisationStat
 
 
 def rdv_windows(connection: Connection, organisation_id: int) -> tuple[StoredWindow, ...]:
-    query = select(rdv_window.c.starts_at, rdv_window.c.ends_at, rdv_window.c.read_at)
-    query = query.where(rdv_window.c.organisation_id == organisation_id)
-    return tuple(
-        StoredWindow(*row) for row in connection.execute(query.order_by(rdv_window.c.starts_at, rdv_window.c.ends_at))
-    )
+    return tuple(StoredWindow(*row) for row in connection.execute(_WINDOWS, {"of_organisation_id": organisation_id}))
 
 
 def save_rdv_windows(connection: Connection, organisation_id: int, windows: Iterable[StoredWindow]) -> None:
-    connection.execute(delete(rdv_window).where(rdv_window.c.organisation_id == organisation_id))
+    connection.execute(_DROP_WINDOWS, {"of_organisation_id": organisation_id})
     latest: dict[tuple[datetime, datetime], datetime] = {}
     for one in windows:
         latest[one.start, one.end] = max(one.read_at, latest.get((one.start, one.end), one.read_at))
@@ -79,7 +146,7 @@ def save_rdv_windows(connection: Connection, organisation_id: int, windows: Iter
         for (start, end), read_at in latest.items()
     ]
     if rows:
-        connection.execute(insert(rdv_window), rows)
+        connection.execute(_ADD_WINDOWS, rows)
 
 
 # --- what of RDVs is chosen ----------------------------------------------------------------------------------
@@ -89,7 +156,7 @@ def keep_selection(connection: Connection, keys: Keyring, selection: RdvSelectio
     """From here on RDVs are read with this selection. If it is another one than before, every window counts as unread,
     and what is not chosen any more is taken out of what is stored, whether it will be read again or not."""
     text = dump_selection(selection)
-    before = connection.scalar(select(meta.c.value).where(meta.c.name == _SELECTION))
+    before = connection.scalar(_KEPT_SELECTION)
     if before == text:
         return
     upsert(connection, meta, [{"name": _SELECTION, "value": text}])
@@ -108,45 +175,28 @@ def _reduce_rdvs(connection: Connection, keys: Keyring, selection: RdvSelection)
             stored = keys.decrypt(content, _rdv_context(id_))
             reduced = dump_rdv(load_rdv(stored).only(selection))
             if reduced != stored:
-                rows.append({"of_rdv": id_, "content": keys.encrypt(reduced, _rdv_context(id_)), "digest": ""})
+                rows.append({"of_id": id_, "content": keys.encrypt(reduced, _rdv_context(id_)), "digest": ""})
         if rows:
-            connection.execute(update(observed_rdv).where(observed_rdv.c.id == bindparam("of_rdv")), rows)
+            connection.execute(_CHANGE_RDV, rows)
 
 
 # --- RDVs ----------------------------------------------------------------------------------------------------
 
 
 def observed_rdvs(connection: Connection, organisation_id: int) -> tuple[ObservedRdv, ...]:
-    links = select(observed_rdv_agent.c.rdv_id, observed_rdv_agent.c.agent_id).join(observed_rdv)
+    there = {"of_organisation_id": organisation_id}
     agent_ids: defaultdict[int, list[int]] = defaultdict(list)
-    for rdv_id, agent_id in connection.execute(links.where(observed_rdv.c.organisation_id == organisation_id)):
+    for rdv_id, agent_id in connection.execute(_LINKS, there):
         agent_ids[rdv_id].append(agent_id)
-    query = select(
-        observed_rdv.c.id,
-        observed_rdv.c.starts_at_server,
-        observed_rdv.c.service_id,
-        observed_rdv.c.presence,
-        observed_rdv.c.missing_because,
-        observed_rdv.c.missing_readings,
-        observed_rdv.c.agents_epoch,
-        observed_rdv.c.digest,
-    ).where(observed_rdv.c.organisation_id == organisation_id)
     return tuple(
         ObservedRdv(id_, starts, service_id, frozenset(agent_ids[id_]), Presence(presence), because, *rest)
-        for id_, starts, service_id, presence, because, *rest in connection.execute(query.order_by(observed_rdv.c.id))
+        for id_, starts, service_id, presence, because, *rest in connection.execute(_RDVS, there)
     )
 
 
 def seen_rdvs(connection: Connection, keys: Keyring, agent_id: int) -> Iterator[SeenRdv]:
     """RDVs observed with this agent, and those that the agent has an agreed copy of."""
-    concerned = union(
-        select(observed_rdv_agent.c.rdv_id).where(observed_rdv_agent.c.agent_id == agent_id),
-        select(agreed_copy.c.rdv_id).where(agreed_copy.c.agent_id == agent_id),
-    )
-    query = select(
-        observed_rdv.c.id, observed_rdv.c.content, observed_rdv.c.presence, observed_rdv.c.missing_because
-    ).where(observed_rdv.c.id.in_(concerned))
-    for id_, content, presence, because in connection.execute(query.order_by(observed_rdv.c.id)):
+    for id_, content, presence, because in connection.execute(_SEEN_RDVS, {"of_agent_id": agent_id}):
         yield SeenRdv(load_rdv(keys.decrypt(content, _rdv_context(id_))), Presence(presence), because)
 
 
@@ -169,20 +219,17 @@ def save_rdvs(
         [_rdv_row(keys, rdv, digests[rdv.id], agents_epoch=agents_epoch, read_at=read_at) for rdv in changed],
     )
     if changed:
-        connection.execute(
-            delete(observed_rdv_agent).where(observed_rdv_agent.c.rdv_id == bindparam("of_rdv")),
-            [{"of_rdv": rdv.id} for rdv in changed],
-        )
+        connection.execute(_UNLINK, [{"of_rdv_id": rdv.id} for rdv in changed])
         links = [{"rdv_id": rdv.id, "agent_id": agent_id} for rdv in changed for agent_id in set(rdv.agent_ids)]
         if links:
-            connection.execute(insert(observed_rdv_agent), links)
+            connection.execute(_LINK, links)
     seen_again = [rdv_id for rdv_id in same if stored[rdv_id][1:] != (_PRESENT, "", 0, agents_epoch)]
     if seen_again:
         connection.execute(
-            update(observed_rdv).where(observed_rdv.c.id == bindparam("of_rdv")),
+            _CHANGE_RDV,
             [
                 {
-                    "of_rdv": rdv_id,
+                    "of_id": rdv_id,
                     "presence": _PRESENT,
                     "missing_because": "",
                     "missing_readings": 0,
@@ -194,35 +241,21 @@ def save_rdvs(
 
 
 def save_rdv_missing(connection: Connection, rdv_id: int, *, readings: int, presence: Presence, because: str) -> None:
-    connection.execute(
-        update(observed_rdv)
-        .where(observed_rdv.c.id == rdv_id)
-        .values(missing_readings=readings, presence=presence.value, missing_because=because)
-    )
+    row = {"of_id": rdv_id, "missing_readings": readings, "presence": presence.value, "missing_because": because}
+    connection.execute(_CHANGE_RDV, row)
 
 
 def forget_rdvs(connection: Connection, ids: Collection[int]) -> None:
     if ids:
-        connection.execute(
-            delete(observed_rdv).where(observed_rdv.c.id == bindparam("of_rdv")), [{"of_rdv": id_} for id_ in ids]
-        )
+        connection.execute(_DROP_RDV, [{"of_id": id_} for id_ in ids])
 
 
 def _stored_rdvs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, str, str, int, int]]:
     """By id: digest, presence, why missing, readings without it, epoch of the agent list."""
-    columns = observed_rdv.c
-    query = select(
-        columns.id,
-        columns.digest,
-        columns.presence,
-        columns.missing_because,
-        columns.missing_readings,
-        columns.agents_epoch,
-    )
     return {
         id_: (digest, presence, because, readings, epoch)
         for some in _batches(ids)
-        for id_, digest, presence, because, readings, epoch in connection.execute(query.where(columns.id.in_(some)))
+        for id_, digest, presence, because, readings, epoch in connection.execute(_STORED_RDVS, {"of_id": some})
     }
 
 
@@ -248,29 +281,14 @@ def _rdv_context(rdv_id: int) -> str:
 
 # --- absences ------------------------------------------------------------------------------------------------
 
-_ABSENCE = (
-    observed_absence.c.id,
-    observed_absence.c.agent_id,
-    observed_absence.c.starts_at,
-    observed_absence.c.ends_at,
-    observed_absence.c.rrule,
-    observed_absence.c.title_digest,
-    observed_absence.c.presence,
-    observed_absence.c.missing_because,
-)
-
 
 def observed_absences(connection: Connection) -> dict[int, ObservedAbsence]:
-    return {
-        row[0]: ObservedAbsence(*row[:6], Presence(row[6]), row[7]) for row in connection.execute(select(*_ABSENCE))
-    }
+    return {row[0]: ObservedAbsence(*row[:6], Presence(row[6]), row[7]) for row in connection.execute(_ABSENCES)}
 
 
 def seen_absences(connection: Connection, keys: Keyring, agent_id: int) -> Iterator[SeenAbsence]:
-    query = select(*_ABSENCE, observed_absence.c.title).where(observed_absence.c.agent_id == agent_id)
-    for id_, owner, starts, ends, rrule, _, presence, because, title in connection.execute(
-        query.order_by(observed_absence.c.id)
-    ):
+    rows = connection.execute(_SEEN_ABSENCES, {"of_agent_id": agent_id})
+    for id_, owner, starts, ends, rrule, _, presence, because, title in rows:
         text = keys.decrypt_for(owner, title, _title_context(id_)).decode(errors="surrogatepass")
         yield SeenAbsence(Absence(id_, owner, text, starts, ends, rrule), Presence(presence), because)
 
@@ -281,7 +299,7 @@ def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Abse
     stored: dict[int, tuple[object, ...]] = {
         row[0]: tuple(row[1:])
         for some in _batches([absence.id for absence in absences])
-        for row in connection.execute(select(*_ABSENCE).where(observed_absence.c.id.in_(some)))
+        for row in connection.execute(_STORED_ABSENCES, {"of_id": some})
     }
     rows: list[dict[str, object]] = []
     for absence in absences:
@@ -297,19 +315,13 @@ def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Abse
 
 
 def save_absence_presence(connection: Connection, absence_id: int, presence: Presence, because: str) -> None:
-    connection.execute(
-        update(observed_absence)
-        .where(observed_absence.c.id == absence_id)
-        .values(presence=presence.value, missing_because=because)
-    )
+    row = {"of_id": absence_id, "presence": presence.value, "missing_because": because}
+    connection.execute(_CHANGE_ABSENCE, row)
 
 
 def forget_absences(connection: Connection, ids: Collection[int]) -> None:
     if ids:
-        connection.execute(
-            delete(observed_absence).where(observed_absence.c.id == bindparam("of_absence")),
-            [{"of_absence": id_} for id_ in ids],
-        )
+        connection.execute(_DROP_ABSENCE, [{"of_id": id_} for id_ in ids])
 
 
 def _title_context(absence_id: int) -> str:

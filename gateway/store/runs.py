@@ -10,6 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from connectors.errors import OurBug
 from gateway.store.codec import dump_json, dump_problems, load_problems, load_requests
 from gateway.store.schema import agent_run, conflict, first_plan, hold, intent, linked_agent, run
+from gateway.store.statements import given
 from gateway.store.upsert import upsert
 from gateway.store.values import AgentStatus, RunRow
 from gateway.sync.values import AgentReport, AgentState, PlanFigures, RunReport
@@ -29,6 +30,7 @@ _RUN = (
     run.c.problems,
     run.c.requests,
 )
+_START_RUN, _FINISH_RUN = insert(run), update(run).where(given(run.c.run_id))
 
 
 def runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
@@ -40,14 +42,15 @@ def runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
 def start_run(connection: Connection, run_id: str, *, at: datetime, dry_run: bool) -> None:
     row: dict[str, object] = {"run_id": run_id, "started_at": at, "dry_run": dry_run}
     counts = ("agents", "done", "held", "set_aside", "conflicts", "unsettled", "waiting")
-    connection.execute(insert(run), row | dict.fromkeys(counts, 0) | {"problems": "[]", "requests": "[]"})
+    connection.execute(_START_RUN, row | dict.fromkeys(counts, 0) | {"problems": "[]", "requests": "[]"})
 
 
 def finish_run(connection: Connection, report: RunReport, *, at: datetime) -> None:
     agents = report.agents
     changed = connection.execute(
-        update(run).where(run.c.run_id == report.run_id),
+        _FINISH_RUN,
         {
+            "of_run_id": report.run_id,
             "finished_at": at,
             "agents": len(agents),
             "done": sum(len(one.done) for one in agents),

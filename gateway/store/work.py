@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from connectors.errors import OurBug
 from gateway.keys import Keyring
 from gateway.store.codec import dump_operation, load_operation
 from gateway.store.schema import approval, hold, intent
+from gateway.store.statements import given, optional
 from gateway.store.upsert import upsert
 from gateway.store.values import HoldRow
 from gateway.sync.values import (
@@ -39,23 +40,38 @@ _HOLD = (
     hold.c.href,
     hold.c.at_time,
 )
+_OPEN, _OPEN_OF_AGENT = optional(
+    select(
+        intent.c.id,
+        intent.c.run_id,
+        intent.c.agent_id,
+        intent.c.operation,
+        intent.c.opened_at,
+        intent.c.highest_absence_id,
+        intent.c.before,
+    )
+    .where(intent.c.outcome.is_(None))
+    .order_by(intent.c.id),
+    intent.c.agent_id,
+)
+_NEW_INTENT = insert(intent)
+_FILL_INTENT = update(intent).where(given(intent.c.id))
+_CHANGE_OPEN = _FILL_INTENT.where(intent.c.outcome.is_(None))
+_HOLDS, _HOLDS_OF_AGENT = optional(
+    select(*_HOLD).order_by(hold.c.agent_id, hold.c.at_time, hold.c.digest), hold.c.agent_id
+)
+_KNOWN_HOLDS = select(hold.c.digest, hold.c.since, hold.c.run_id).where(given(hold.c.agent_id))
+_END_HOLD = delete(hold).where(given(hold.c.agent_id, hold.c.digest))
+_APPROVALS = select(approval.c.digest).where(given(approval.c.agent_id))
+_THIS_APPROVAL = given(approval.c.agent_id, approval.c.digest)
+_APPROVED_BY = select(approval.c.approved_by).where(_THIS_APPROVAL)
+_USE_APPROVAL = delete(approval).where(_THIS_APPROVAL)
 
 # --- intents -------------------------------------------------------------------------------------------------
 
 
 def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) -> tuple[OpenIntent, ...]:
-    columns = intent.c
-    query = select(
-        columns.id,
-        columns.run_id,
-        columns.agent_id,
-        columns.operation,
-        columns.opened_at,
-        columns.highest_absence_id,
-        columns.before,
-    ).where(columns.outcome.is_(None))
-    if agent_id is not None:
-        query = query.where(intent.c.agent_id == agent_id)
+    rows = connection.execute(_OPEN if agent_id is None else _OPEN_OF_AGENT, {"of_agent_id": agent_id})
     return tuple(
         OpenIntent(
             id_,
@@ -65,7 +81,7 @@ def open_intents(connection: Connection, keys: Keyring, agent_id: int | None) ->
             highest,
             before=None if before is None else keys.decrypt_for(owner, before, _context(id_, "before")),
         )
-        for id_, run_id, owner, sealed, opened_at, highest, before in connection.execute(query.order_by(columns.id))
+        for id_, run_id, owner, sealed, opened_at, highest, before in rows
     )
 
 
@@ -86,13 +102,14 @@ def open_intent(
         "opened_at": at,
         "highest_absence_id": highest_absence_id,
     }
-    (intent_id,) = connection.execute(insert(intent), row).inserted_primary_key or (0,)
+    (intent_id,) = connection.execute(_NEW_INTENT, row).inserted_primary_key or (0,)
     owner = operation.agent_id
     # Encrypted for its row, whose id is known only now.
-    sealed = {"operation": keys.encrypt_for(owner, dump_operation(operation), _context(intent_id, "operation"))}
+    sealed: dict[str, object] = {"of_id": intent_id}
+    sealed["operation"] = keys.encrypt_for(owner, dump_operation(operation), _context(intent_id, "operation"))
     if before is not None:
         sealed["before"] = keys.encrypt_for(owner, before, _context(intent_id, "before"))
-    connection.execute(update(intent).where(intent.c.id == intent_id).values(**sealed))
+    connection.execute(_FILL_INTENT, sealed)
     return OpenIntent(intent_id, run_id, operation, at, highest_absence_id, before=before)
 
 
@@ -101,8 +118,7 @@ def close_intent(connection: Connection, intent_id: int, outcome: str) -> None:
 
 
 def _change_open(connection: Connection, intent_id: int, **values: object) -> None:
-    still_open = (intent.c.id == intent_id, intent.c.outcome.is_(None))
-    if connection.execute(update(intent).where(*still_open).values(**values)).rowcount != 1:
+    if connection.execute(_CHANGE_OPEN, values | {"of_id": intent_id}).rowcount != 1:
         raise OurBug(f"intent {intent_id} is not open", system="database")
 
 
@@ -114,21 +130,19 @@ def _context(intent_id: int, column: str) -> str:
 
 
 def holds(connection: Connection, agent_id: int | None) -> tuple[HoldRow, ...]:
-    query = select(*_HOLD).order_by(hold.c.agent_id, hold.c.at_time, hold.c.digest)
-    if agent_id is not None:
-        query = query.where(hold.c.agent_id == agent_id)
+    rows = connection.execute(_HOLDS if agent_id is None else _HOLDS_OF_AGENT, {"of_agent_id": agent_id})
     return tuple(
         HoldRow(
             agent, digest, OperationClass(op_class), HoldReason(reason), explanation, since,
             Side(side), Action(action), ObjectKind(kind), *rest,
         )
-        for agent, digest, op_class, reason, explanation, since, side, action, kind, *rest in connection.execute(query)
+        for agent, digest, op_class, reason, explanation, since, side, action, kind, *rest in rows
     )  # fmt: skip
 
 
 def replace_holds(connection: Connection, agent_id: int, held: Sequence[Held], *, run_id: str, at: datetime) -> None:
-    query = select(hold.c.digest, hold.c.since, hold.c.run_id).where(hold.c.agent_id == agent_id)
-    known = {digest: (since, first_run) for digest, since, first_run in connection.execute(query)}
+    before = connection.execute(_KNOWN_HOLDS, {"of_agent_id": agent_id})
+    known = {digest: (since, first_run) for digest, since, first_run in before}
     rows = {}
     for one in held:
         digest = one.operation.digest
@@ -137,10 +151,7 @@ def replace_holds(connection: Connection, agent_id: int, held: Sequence[Held], *
     upsert(connection, hold, list(rows.values()))
     ended = known.keys() - rows.keys()
     if ended:
-        connection.execute(
-            delete(hold).where(hold.c.agent_id == agent_id, hold.c.digest == bindparam("of_digest")),
-            [{"of_digest": digest} for digest in ended],
-        )
+        connection.execute(_END_HOLD, [{"of_agent_id": agent_id, "of_digest": digest} for digest in ended])
 
 
 def drop_holds(connection: Connection, agent_id: int, digests: Collection[str]) -> None:
@@ -168,7 +179,7 @@ def _hold_row(agent_id: int, digest: str, held: Held, *, since: datetime, run_id
 
 
 def approvals(connection: Connection, agent_id: int) -> frozenset[str]:
-    return frozenset(connection.scalars(select(approval.c.digest).where(approval.c.agent_id == agent_id)))
+    return frozenset(connection.scalars(_APPROVALS, {"of_agent_id": agent_id}))
 
 
 def approve(connection: Connection, agent_id: int, digests: Collection[str], *, at: datetime, by: str) -> None:
@@ -183,8 +194,8 @@ def withdraw_approvals(connection: Connection, agent_id: int) -> int:
 
 
 def consume_approval(connection: Connection, agent_id: int, digest: str) -> str | None:
-    one = (approval.c.agent_id == agent_id) & (approval.c.digest == digest)
-    by: str | None = connection.scalar(select(approval.c.approved_by).where(one))
+    this = {"of_agent_id": agent_id, "of_digest": digest}
+    by: str | None = connection.scalar(_APPROVED_BY, this)
     if by is not None:
-        connection.execute(delete(approval).where(one))
+        connection.execute(_USE_APPROVAL, this)
     return by
