@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from connectors.errors import Addressee
 from gateway.cli.blocked import blocked, blocked_json, show_blocked
 from gateway.cli.conflicts import needs_person, show_conflicts
 from gateway.cli.describe import (
@@ -25,6 +26,7 @@ from gateway.cli.outlook import Outlook, outlook, outlook_text
 from gateway.cli.output import counted, messages, print_json, results, table
 from gateway.cli.session import require_enrolled, syncing
 from gateway.cli.stopping import stop_lines
+from gateway.store.problems import SYSTEM as DATABASE
 from gateway.sync.values import AgentReport, Operation, RunReport, Side
 
 
@@ -51,9 +53,12 @@ def run(config: Path, agent_ids: list[int] | None, *, dry_run: bool, as_json: bo
 
 
 def exit_of(report: RunReport) -> Exit:
-    """A failure of a remote goes before what waits for a person. An RDV over busy time is for those whom the rules
-    name, not for whoever runs the gateway."""
-    if any(problems_of(report)):
+    """What ails this machine's database goes before a failure of a remote, and that before what waits for a person. An
+    RDV over busy time is for those whom the rules name, not for whoever runs the gateway."""
+    problems = list(problems_of(report))
+    if any(each.system == DATABASE and each.addressee == Addressee.IT for each in problems):
+        return Exit.USAGE
+    if problems:
         return Exit.REMOTE
     conflicts = [each for agent in report.agents for each in agent.conflicts]
     waits = any(agent.held for agent in report.agents) or needs_person(each.kind for each in conflicts)

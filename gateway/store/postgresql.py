@@ -134,8 +134,8 @@ class PostgreSql:
         if not isinstance(error, psycopg.Error):
             return None
         if error.sqlstate is not None:
-            return _told_by_server(error.sqlstate)
-        return _not_connected(str(error)) if isinstance(error, psycopg.OperationalError) else None
+            return _told_by_server(error.sqlstate, self.where)
+        return _not_connected(str(error), self.where) if isinstance(error, psycopg.OperationalError) else None
 
     def _engine(self, options: Mapping[str, str], **pool: object) -> Engine:
         engine = create_engine(
@@ -195,43 +195,43 @@ def _is_remote(host: str) -> bool:
     return bool(host) and not host.startswith(("/", "@")) and not is_loopback(host)
 
 
-def _told_by_server(state: str) -> ConnectorError | None:
+def _told_by_server(state: str, where: str) -> ConnectorError | None:
     if state in _BUSY:
-        return RetryLater("another process keeps the database busy", system=SYSTEM)
+        return RetryLater(f"another process keeps the database busy ({where})", system=SYSTEM)
     if state in _SLOW:
-        return RetryLater("the database's server takes too long", system=SYSTEM)
+        return RetryLater(f"the database's server takes too long ({where})", system=SYSTEM)
     if state in _GONE or state.startswith("08"):
-        return Unreachable("the database's server ended the connection")
+        return Unreachable(f"the database's server ended the connection ({where})")
     if state in _BY_IT:
         return ITMustAct(
-            f"the database cannot be used: {_BY_IT[state]}",
+            f"the database cannot be used: {_BY_IT[state]} ({where})",
             system=SYSTEM,
             remedy="Look at the database's server: its disk, its log, and the rights of the gateway's role.",
         )
     return None
 
 
-def _not_connected(words: str) -> ConnectorError:
+def _not_connected(words: str, where: str) -> ConnectorError:
     lowered = words.lower()
     if "ssl" in lowered or "certificate" in lowered:
         return ITMustAct(
-            "no protected connection to the database's server could be made",
+            f"no protected connection to the database's server could be made ({where})",
             system=SYSTEM,
             remedy="Look at its certificate, and at sslmode and sslrootcert in the database's URL.",
         )
     if "fatal" in lowered and not any(part in lowered for part in _PASSING_REFUSALS):
         return ITMustAct(
-            "the database's server refuses the connection",
+            f"the database's server refuses the connection ({where})",
             system=SYSTEM,
             remedy="Look at the role, its password, the database's name and pg_hba.conf; the server's log says which.",
         )
     if "no password supplied" in lowered:
         return ITMustAct(
-            "the database's server asks for a password",
+            f"the database's server asks for a password ({where})",
             system=SYSTEM,
             remedy="Give gateway.database_password_env or gateway.database_password_file.",
         )
-    return Unreachable("the database's server cannot be reached")
+    return Unreachable(f"the database's server cannot be reached ({where})")
 
 
 def _unlock(holder: Connection) -> None:

@@ -26,14 +26,29 @@ BUSY_SECONDS = 30.0
 
 _WRITES = "gateway_writes"
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_BUSY = "Nothing if it passes: the next run tries again. Else end the program that has the file open (a copy, a shell)."
+_FOLLOWS = "The next run takes up where this one ended."
+_DAMAGED = (
+    "Put the last good copy in its place; until that is gone through, nothing is removed. Without one: move the file"
+    " away, `rdv-gateway db upgrade`, and enroll the agents again; what is there on both sides is paired."
+)
 _BY_IT = {
-    sqlite3.SQLITE_FULL: "its disk is full",
-    sqlite3.SQLITE_READONLY: "it may not be written",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened",
-    sqlite3.SQLITE_PERM: "it may not be opened",
-    sqlite3.SQLITE_IOERR: "its disk fails",
-    sqlite3.SQLITE_CORRUPT: "it is damaged",
-    sqlite3.SQLITE_NOTADB: "it is no SQLite database",
+    sqlite3.SQLITE_FULL: ("its disk is full", f"Make room on that disk. {_FOLLOWS}"),
+    sqlite3.SQLITE_READONLY: (
+        "it may not be written",
+        f"Let this user write the file and its directory; look whether the disk is mounted read-only. {_FOLLOWS}",
+    ),
+    sqlite3.SQLITE_CANTOPEN: (
+        "it cannot be opened",
+        f"Let this user read and write the file and its directory; look whether the disk is read-only. {_FOLLOWS}",
+    ),
+    sqlite3.SQLITE_PERM: ("it may not be opened", f"Let this user read and write the file. {_FOLLOWS}"),
+    sqlite3.SQLITE_IOERR: (
+        "its disk fails, or has no room left",
+        f"Look at that disk, its room and quota, the limit on the size of files, and the system's log. {_FOLLOWS}",
+    ),
+    sqlite3.SQLITE_CORRUPT: ("it is damaged", _DAMAGED),
+    sqlite3.SQLITE_NOTADB: ("it is no SQLite database", f"See that the configuration names the right file. {_DAMAGED}"),
 }
 
 
@@ -128,13 +143,10 @@ class Sqlite:
         """By SQLite's result code."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the primary code of an extended one
         if code in _PASSING:
-            return RetryLater("another process keeps the database busy", system=SYSTEM)
+            return RetryLater(f"another process keeps {self.where} busy", system=SYSTEM, remedy=_BUSY)
         if code in _BY_IT:
-            return ITMustAct(
-                f"the database cannot be used: {_BY_IT[code]}",
-                system=SYSTEM,
-                remedy="Look at the disk, the rights and the health of the database's file.",
-            )
+            what, remedy = _BY_IT[code]
+            return ITMustAct(f"{self.where} cannot be used: {what}", system=SYSTEM, remedy=remedy)
         return None
 
 
