@@ -150,6 +150,10 @@ class Transaction:
         """Absences that were read: PRESENT. One that is stored already as it is, is not written again."""
         observed.save_absences(self._connection, self._keys, upserts)
 
+    def notice_absences(self, ids: Collection[int]) -> None:
+        """Ids that a listing held, whether or not their absences can be read: the highest one is remembered."""
+        agreed.notice_absences(self._connection, ids)
+
     def save_absence_presence(self, absence_id: int, presence: Presence, because: str) -> None:
         """What is made of an absence that a listing did not hold."""
         observed.save_absence_presence(self._connection, absence_id, presence, because)

@@ -155,6 +155,7 @@ class AgentRunner:
             recorder=recorder,
             clock=self.clock,
             absences_proven_at=reading.absences_proven_at,
+            unreadable_absences=reading.unreadable_absences,
         )
         return settler.settle(ledger, view.open_intents)
 

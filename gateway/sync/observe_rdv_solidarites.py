@@ -15,7 +15,7 @@ from datetime import date, datetime, time, timedelta
 
 from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
-from connectors.records import Absence, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
+from connectors.records import Absence, AbsenceListing, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
@@ -37,7 +37,8 @@ _FEW = 25
 class RdvSolidaritesReading:
     """What a reading settled. `absences_proven_at`: when the listing was asked for, None if it was not complete.
 
-    `visible_agents`: ids in the agent list. `complete`: nothing that was due could not be read. `sign`: that
+    `unreadable_absences`: ids that the listing held, and of which it is not known what they are. `visible_agents`: ids
+    in the agent list. `complete`: nothing that was due could not be read. `sign`: that
     RDV-Solidarités as a whole looks restored from a backup.
     """
 
@@ -46,6 +47,7 @@ class RdvSolidaritesReading:
     problems: tuple[Problem, ...]
     complete: bool
     sign: Sign | None = None
+    unreadable_absences: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,10 @@ class RdvSolidaritesObserver:
         with self.store.transaction() as tx:
             tx.keep_selection(self.settings.selection)
         problems = list(self._lost_organisations(organisations))
-        proven_at = self._absences(enrolled, visible, problems)
+        listing = self.client.absences()
+        self._absences(listing, enrolled, visible, problems)
+        proven_at = listing.requested_at if listing.complete else None
+        unreadable = frozenset(number for number, _ in listing.unreadable)
         complete = proven_at is not None
         for organisation in organisations:
             try:
@@ -93,7 +98,7 @@ class RdvSolidaritesObserver:
                 problems.append(problem_of(error, None, f"organisation {organisation.id}"))
                 complete = False
         sign = rdvs_restored(*self._mapped()) if proven_at is not None else None
-        return RdvSolidaritesReading(visible, proven_at, tuple(problems), complete, sign)
+        return RdvSolidaritesReading(visible, proven_at, tuple(problems), complete, sign, unreadable)
 
     # --- organisations and agents ----------------------------------------------------------------------------
 
@@ -121,14 +126,18 @@ class RdvSolidaritesObserver:
     # --- absences --------------------------------------------------------------------------------------------
 
     def _absences(
-        self, enrolled: Collection[int], visible: Collection[int], problems: list[Problem]
-    ) -> datetime | None:
-        listing = self.client.absences()
+        self,
+        listing: AbsenceListing,
+        enrolled: Collection[int],
+        visible: Collection[int],
+        problems: list[Problem],
+    ) -> None:
         known = self.store.observed_absences()
         ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
         changes = self._absence_changes(ours, known)
         with self.store.transaction() as tx:
             tx.save_absences(ours)
+            tx.notice_absences([number for number, _ in listing.unreadable])
             self._note(tx, "absence", changes)
         problems += [
             problem_of(BadItem(f"absence {number} cannot be read: {reason}", system=_SYSTEM), None)
@@ -156,7 +165,6 @@ class RdvSolidaritesObserver:
         # Each is asked for by its own id, so that even a list with gaps serves, as long as they are few.
         if listing.complete or len(doubtful) <= _FEW:
             self._prove_absences(sorted(doubtful, key=lambda each: each.id), visible)
-        return listing.requested_at if listing.complete else None
 
     def _prove_absences(self, doubtful: Iterable[ObservedAbsence], visible: Collection[int]) -> None:
         """Ask for each absence that a complete list no longer holds: 404 = gone, 403 = rights, else it is there.

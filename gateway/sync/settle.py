@@ -19,6 +19,9 @@ from mappings.absence_event import absence_span
 from mappings.identity import absence_title, is_tagged, label_of
 from mappings.owned import owned_digest, owned_of_draft
 
+_UNREADABLE_PATIENCE = timedelta(hours=1)
+"""How long a creation is waited for while an absence made since cannot be read. While it is, its time can be booked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
@@ -30,7 +33,8 @@ class Settlement:
 
 @dataclass(frozen=True, slots=True)
 class Settler:
-    """Settles intents for one run. `absences_proven_at`: when the run's complete list was asked for, if it was."""
+    """Settles intents for one run. `absences_proven_at`: when the run's complete list was asked for, if it was.
+    `unreadable_absences`: ids in that list of which nothing else can be told."""
 
     store: Store
     rdv_solidarites: RdvSolidarites
@@ -39,6 +43,7 @@ class Settler:
     recorder: Recorder
     clock: Clock
     absences_proven_at: datetime | None
+    unreadable_absences: frozenset[int] = frozenset()
 
     def settle(self, ledger: Ledger, intents: tuple[OpenIntent, ...]) -> Settlement:
         """Decide each open intent of one agent that can be decided now."""
@@ -151,6 +156,11 @@ class Settler:
             ):
                 self.recorder.done(ledger, operation, Result(absence=absence), intent)
                 return True
+        # One that cannot be read may be it: closed now, it would be nobody's when it can. But a row that stays so must
+        # not keep an agent bookable who is busy; if it was ours, it is found again and one of the two removed.
+        may_be_it = any(number > intent.highest_absence_id for number in self.unreadable_absences)
+        if may_be_it and self.clock.now() < intent.opened_at + _UNREADABLE_PATIENCE:
+            return False
         return self._close_if_late(intent, self.absences_proven_at)
 
     def _close_if_late(self, intent: OpenIntent, read_at: datetime | None) -> bool:

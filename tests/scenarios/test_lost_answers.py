@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -80,6 +81,50 @@ def test_a_creation_whose_event_is_deleted_meanwhile_leaves_none(
     _meanwhile(departement, phase)
     departement.settled()
     assert agent.absences() == []
+
+
+def _ends(departement: Departement, agent: Person, start: datetime, hour: int) -> None:
+    """The absence that begins then ends at that hour, although that may be before it begins: a row that no gateway
+    can read."""
+    number = agent.absence_at(start)
+    departement.state.storage.run("UPDATE absences SET end_time = ? WHERE id = ?", [f"{hour:02}:00:00", number])
+
+
+@on_one_calendar_server
+def test_a_creation_is_waited_for_while_what_may_be_it_cannot_be_read(departement: Departement, agent: Person) -> None:
+    """Its event is deleted meanwhile: nobody would know what to remove."""
+    event = agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    _spoil(departement, "POST", "committed_unanswered")
+    departement.sync()
+    _ends(departement, agent, departement.at(1, 9), 8)
+    agent.deletes(event)
+    departement.sync(minutes=5)
+    assert len(departement.store.open_intents()) == 1
+    _ends(departement, agent, departement.at(1, 9), 10)
+    departement.settled()
+    assert agent.absences() == []
+
+
+@on_one_calendar_server
+def test_time_is_blocked_all_the_same_when_what_may_be_its_absence_stays_unreadable(
+    departement: Departement, agent: Person
+) -> None:
+    """Nobody is bookable for more than an hour by that; the next lost answer is settled at once; and whenever the
+    absence can be read, there is one of everything."""
+    agent.types_event("Dentiste", *hours(departement.at(1, 9)))
+    _spoil(departement, "POST", "committed_unanswered")
+    departement.sync()
+    _ends(departement, agent, departement.at(1, 9), 8)
+    departement.sync(minutes=61)
+    assert agent.blocks().count(hours(departement.at(1, 9))) == 1
+    agent.types_event("Réunion", *hours(departement.at(2, 9)))
+    _spoil(departement, "POST", "before")
+    departement.sync()
+    departement.sync()
+    assert hours(departement.at(2, 9)) in agent.blocks()
+    departement.state.storage.run("UPDATE absences SET end_time = '10:00:00' WHERE end_time = '08:00:00'")
+    departement.settled()
+    assert agent.blocks() == [hours(departement.at(1, 9)), hours(departement.at(2, 9))]
 
 
 @on_one_calendar_server
