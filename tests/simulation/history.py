@@ -289,6 +289,9 @@ def _end(world: World) -> None:
         waiting = world.approve()
         if waiting:
             world.log.append(f"approves {waiting}")
+        if unpinned := operators.all_clear(world):
+            world.log.append(f"lets {unpinned} follow their sources again")
+            waiting += unpinned
         quiet = 0 if left or waiting else quiet + 1
         if quiet == 2:
             return
