@@ -25,6 +25,7 @@ from gateway.sync.values import (
     Action,
     AgentReport,
     AgentState,
+    BlockOrigin,
     CalendarRef,
     JournalEntry,
     LinkedAgent,
@@ -234,6 +235,7 @@ class World:
         self.doubled = frozenset(ahead)
         before = {person.agent_id: self.snapshot(person) for person in self.people}
         mirrors = self._edited_on_one_side()
+        stood = {person.agent_id: self._moved_to_events(person) for person in self.people}
         report = None
         self.intruded = False
         try:
@@ -245,7 +247,7 @@ class World:
         self.weather.kill_after = self.weather.intruder_after = self.weather.intruder = None
         self.last_report = report
         if not dry_run:
-            self._remember(report, before, mirrors)
+            self._remember(report, before, mirrors, stood)
         if report is not None:
             self._judge_report(report)
         elif self.weather.died_of is Fault.KILL_RESTORED and self.restore():
@@ -314,6 +316,7 @@ class World:
         report: RunReport | None,
         before: dict[int, Snapshot],
         mirrors: dict[int, tuple[Person, str, Interval | None]],
+        stood: dict[int, frozenset[int]],
     ) -> None:
         reports = {each.agent_id: each for each in report.agents} if report else {}
         disturbed = bool(report is None or report.problems or self.server.pending or self.calendar.pending)
@@ -322,6 +325,7 @@ class World:
             found = reports.get(person.agent_id)
             if found is None and report is not None:
                 continue  # not part of this run: nothing was decided for them
+            self._settle_moves(person, stood.get(person.agent_id, frozenset()))
             clean = not disturbed and found is not None and self._is_clean(found)
             if clean:
                 self._follow(person, mirrors)
@@ -631,6 +635,31 @@ class World:
         (person,) = (each for each in self.people if each.agent_id == block.agent_id)
         busy = [(each.start, each.end) for each in self.busy(person)]
         return block.interval in (*busy, *union(busy), *self.office(person).cut(union(busy)))
+
+    def _moved_to_events(self, person: Person) -> frozenset[int]:
+        """Blocks that a person moved to where events are."""
+        return frozenset(
+            each.id
+            for each in self.server.absences.values()
+            if each.agent_id == person.agent_id and _moved_away(each) and self._moved_alike(each)
+        )
+
+    def _settle_moves(self, person: Person, stood: frozenset[int]) -> None:
+        """A run saw a block just where a person had moved it, and its events with it, or found it there again when it
+        did not know of it: from then on it is the gateway's at that place, and goes with its events.
+
+        `stood`: blocks that stood so before the run. What the gateway believes counts only for those, and for those
+        that stand so after it: a block that stands for no event stays the person's, whatever the gateway makes of it.
+        """
+        candidates = stood | self._moved_to_events(person)
+        if not candidates:
+            return
+        for block in self.store.agent_view(person.agent_id).blocks:
+            absence = self.server.absences.get(block.absence_id)
+            if absence is None or absence.id not in candidates or block.origin is BlockOrigin.RELEASED:
+                continue
+            if (block.start, block.end) == absence.interval:
+                absence.written = absence.interval
 
     # --- what the journal holds ------------------------------------------------------------------------------
 
