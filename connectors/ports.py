@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
+from connectors.deliveries import Delivery
 from connectors.records import (
     Absence,
     AbsenceDraft,
@@ -162,6 +163,34 @@ class RdvSolidaritesAccount(RdvSolidarites, Protocol):
 
     def webhooks_listable(self, organisation_id: int) -> bool:
         """Whether the account may list the webhook endpoints of an organisation; False for a refusal (403)."""
+
+    def create_webhook_endpoint(
+        self, organisation_id: int, target_url: str, secret: str, subscriptions: Collection[str]
+    ) -> WebhookEndpoint:
+        """Unless "absence" is among `subscriptions`, the server then sends "created" for every record there is of what
+        they name. Raises `BadItem` (the address is taken), `RightsMissing`, `AnswerLost`."""
+
+    def update_webhook_endpoint(
+        self, endpoint: WebhookEndpoint, *, secret: str, subscriptions: Collection[str]
+    ) -> WebhookEndpoint:
+        """Everything is sent again as after a creation, whatever changed. Raises as that, and `Stale`."""
+
+
+class WebhookDoor(Protocol):
+    """What knows the webhooks of RDV-Solidarités. Pure, thread-safe."""
+
+    @property
+    def signature_header(self) -> str:
+        """The name of the header that holds the signature of the raw body."""
+
+    def sign(self, secret: str, body: bytes) -> str:
+        """The signature of a raw body."""
+
+    def is_signed(self, body: bytes, signature: str, secrets: Iterable[str]) -> bool:
+        """Whether one of the secrets signed the raw body, in constant time."""
+
+    def read(self, body: bytes) -> Delivery | None:
+        """What a body says; None when it is about something of no interest. Raises `BadItem` for what is no webhook."""
 
 
 @runtime_checkable

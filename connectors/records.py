@@ -227,6 +227,7 @@ class WebhookEndpoint:
     id: int
     organisation_id: int
     target_url: str = field(repr=False)  # may hold a secret of its receiver's
+    subscriptions: frozenset[str] = frozenset()  # in the API's words: rdv, absence, ...
 
 
 @dataclass(frozen=True, slots=True)

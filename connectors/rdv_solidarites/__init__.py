@@ -10,6 +10,7 @@ from connectors.rdv_solidarites.authentication import (
 )
 from connectors.rdv_solidarites.client import RdvSolidaritesClient
 from connectors.rdv_solidarites.consent import ConsentRequest, answers, ask_consent, code_in
+from connectors.rdv_solidarites.webhooks import WebhookReader
 
 __all__ = [
     "Authentication",
@@ -20,6 +21,7 @@ __all__ = [
     "OAuthBearer",
     "RdvSolidaritesClient",
     "TokenStore",
+    "WebhookReader",
     "answers",
     "ask_consent",
     "code_in",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -124,6 +124,20 @@ class RdvSolidaritesClient:
         found = self._whole(Query(path, "webhook_endpoints", {}), parsing.webhook_endpoint)
         return tuple(replace(each, organisation_id=organisation_id) for each in found)
 
+    def create_webhook_endpoint(
+        self, organisation_id: int, target_url: str, secret: str, subscriptions: Collection[str]
+    ) -> WebhookEndpoint:
+        path = f"/api/v1/organisations/{organisation_id}/webhook_endpoints"
+        body = {"target_url": target_url, "secret": secret, "subscriptions": sorted(subscriptions)}
+        return _written_endpoint(self._wire.write(Call.CREATE, "POST", path, body), f"POST {path}")
+
+    def update_webhook_endpoint(
+        self, endpoint: WebhookEndpoint, *, secret: str, subscriptions: Collection[str]
+    ) -> WebhookEndpoint:
+        path = f"/api/v1/organisations/{endpoint.organisation_id}/webhook_endpoints/{endpoint.id}"
+        body = {"secret": secret, "subscriptions": sorted(subscriptions)}
+        return _written_endpoint(self._wire.write(Call.UPDATE, "PATCH", path, body), f"PATCH {path}")
+
     def rdvs(self, organisation_id: int, windows: Sequence[RdvWindow]) -> RdvListing:
         """RDVs read outside the listed windows are given too: they exist, others there may have been missed."""
         requested_at = self._clock.now()
@@ -236,3 +250,10 @@ def _written(document: Mapping[str, Any], what: str) -> Absence:
         return parsing.absence(document.get("absence"))
     except Unreadable as error:
         raise AnswerLost(f"{what}: the answer holds no readable absence.", system=SYSTEM) from error
+
+
+def _written_endpoint(document: Mapping[str, Any], what: str) -> WebhookEndpoint:
+    try:
+        return parsing.webhook_endpoint(document.get("webhook_endpoint"))
+    except Unreadable as error:
+        raise AnswerLost(f"{what}: the answer holds no readable endpoint.", system=SYSTEM) from error
