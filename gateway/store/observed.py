@@ -7,8 +7,9 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, union, update
+from sqlalchemy import Connection, Select, delete, insert, select, union, update
 
 from connectors.records import Absence, Rdv, RdvSelection
 from gateway.keys import Keyring
@@ -73,18 +74,16 @@ _STORED_RDVS = select(
     observed_rdv.c.missing_readings,
     observed_rdv.c.agents_epoch,
 ).where(among(observed_rdv.c.id))
-_SEEN_RDVS = (
-    select(observed_rdv.c.id, observed_rdv.c.content, observed_rdv.c.presence, observed_rdv.c.missing_because)
-    .where(
-        observed_rdv.c.id.in_(
-            union(
-                select(observed_rdv_agent.c.rdv_id).where(given(observed_rdv_agent.c.agent_id)),
-                select(agreed_copy.c.rdv_id).where(given(agreed_copy.c.agent_id)),
-            )
+_SEEN = select(observed_rdv.c.id, observed_rdv.c.content, observed_rdv.c.presence, observed_rdv.c.missing_because)
+_SEEN_RDV = _SEEN.where(given(observed_rdv.c.id))
+_SEEN_RDVS = _SEEN.where(
+    observed_rdv.c.id.in_(
+        union(
+            select(observed_rdv_agent.c.rdv_id).where(given(observed_rdv_agent.c.agent_id)),
+            select(agreed_copy.c.rdv_id).where(given(agreed_copy.c.agent_id)),
         )
     )
-    .order_by(observed_rdv.c.id)
-)
+).order_by(observed_rdv.c.id)
 _CHANGE_RDV, _DROP_RDV = (made.where(given(observed_rdv.c.id)) for made in (update(observed_rdv), delete(observed_rdv)))
 _UNLINK, _LINK = delete(observed_rdv_agent).where(given(observed_rdv_agent.c.rdv_id)), insert(observed_rdv_agent)
 
@@ -196,7 +195,17 @@ def observed_rdvs(connection: Connection, organisation_id: int) -> tuple[Observe
 
 def seen_rdvs(connection: Connection, keys: Keyring, agent_id: int) -> Iterator[SeenRdv]:
     """RDVs observed with this agent, and those that the agent has an agreed copy of."""
-    for id_, content, presence, because in connection.execute(_SEEN_RDVS, {"of_agent_id": agent_id}):
+    return _each_seen(connection, keys, _SEEN_RDVS, {"of_agent_id": agent_id})
+
+
+def seen_rdv(connection: Connection, keys: Keyring, rdv_id: int) -> SeenRdv | None:
+    return next(_each_seen(connection, keys, _SEEN_RDV, {"of_id": rdv_id}), None)
+
+
+def _each_seen(
+    connection: Connection, keys: Keyring, query: Select[Any], of: Mapping[str, object]
+) -> Iterator[SeenRdv]:
+    for id_, content, presence, because in connection.execute(query, of):
         yield SeenRdv(load_rdv(keys.decrypt(content, _rdv_context(id_))), Presence(presence), because)
 
 

@@ -37,6 +37,7 @@ from gateway.sync.values import (
     Presence,
     RunReport,
     SeenEvent,
+    SeenRdv,
     Stop,
     Suppression,
 )
@@ -126,6 +127,10 @@ class Transaction:
     def save_rdv_windows(self, organisation_id: int, windows: Iterable[StoredWindow]) -> None:
         """These replace all windows of the organisation. Of equal windows the latest reading counts."""
         observed.save_rdv_windows(self._connection, organisation_id, windows)
+
+    def seen_rdv(self, rdv_id: int) -> SeenRdv | None:
+        """An RDV as last read, whoever takes part; None: nothing is known of it."""
+        return observed.seen_rdv(self._connection, self._keys, rdv_id)
 
     def save_rdvs(
         self, rdvs: Sequence[Rdv], *, digests: Mapping[int, str], agents_epoch: int, read_at: datetime

@@ -80,7 +80,9 @@ def unpin(store: Store, pins: Iterable[Pin], *, at: datetime, by: str, approve: 
 def version_of(view: AgentView, context: PlanContext, thing: PinnedThing, number: int) -> str | None:
     """What the source of something asks for now; None when that is not known, or nothing of that number is there."""
     if thing is PinnedThing.RDV:
-        return rdv_version(view, context, number)
+        agreed = next((each for each in view.copies if each.rdv_id == number), None)
+        rdv = next((each for each in view.rdvs if each.rdv.id == number), None)
+        return rdv_version(view, context, rdv, agreed)
     events = sort_events(view, context)
     if thing is PinnedThing.BLOCK:
         block = next((each for each in view.blocks if each.absence_id == number), None)

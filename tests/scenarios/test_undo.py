@@ -6,10 +6,11 @@ from typing import Any
 from uuid import uuid4
 
 from gateway.composition import undoer
+from gateway.sync.rejecting import unpin
 from gateway.sync.undo.undoing import UndoReport
-from gateway.sync.values import RunReport, Stop
+from gateway.sync.values import HoldReason, RunReport, Stop
 from tests.scenarios.choices import on_one_calendar_server
-from tests.scenarios.departement import Departement, done, held
+from tests.scenarios.departement import Departement, done, held, reasons
 from tests.scenarios.person import Person, hours
 
 pytestmark = on_one_calendar_server
@@ -156,6 +157,38 @@ def test_of_events_that_overlap_under_labels_the_undone_one_gets_no_block_again_
     assert undo(departement, report).refused == []
     redoes_nothing(departement)
     assert agent.absences() == before
+
+
+def test_the_copy_of_an_rdv_that_went_to_somebody_else_is_put_back_and_stays(departement: Departement) -> None:
+    first, second = departement.agent(), departement.agent()
+    departement.goes_live()
+    number = departement.rdv(departement.at(1, 9), first)
+    departement.settled()
+    departement.state.rdvs.swap_agent(number, first.id, second.id)
+    report = departement.settled()[0]
+    assert (len(first.shown()), len(second.shown())) == (0, 1)
+    assert undo(departement, report).refused == []
+    assert (len(first.shown()), len(second.shown())) == (1, 0)
+    redoes_nothing(departement)
+
+
+def test_the_copy_of_an_rdv_that_is_gone_is_put_back_and_goes_again_once_it_is_not_pinned_and_approved(
+    departement: Departement, agent: Person
+) -> None:
+    number = departement.rdv(departement.at(1, 9), agent)
+    departement.rdv(departement.at(2, 9), agent)
+    departement.settled()
+    departement.state.rdvs.delete(number)
+    report = next(each for each in (departement.sync() for _ in range(4)) if done(each))
+    departement.settled()
+    assert undo(departement, report).refused == []
+    assert len(agent.shown()) == 2
+    redoes_nothing(departement)
+    assert unpin(departement.store, departement.store.pins(), at=departement.clock.now(), by="scenario") == 1
+    assert reasons(departement.sync()) == {HoldReason.UNPROVEN}
+    departement.approves()
+    departement.settled()
+    assert len(agent.shown()) == 1
 
 
 def test_what_a_later_run_changed_is_refused(departement: Departement, agent: Person) -> None:

@@ -33,6 +33,8 @@ from mappings.wallclock import to_wall
 _QUIET_TIME = timedelta(minutes=10)
 """How long a copy rests after a write when only its description changed. People join a workshop in bursts, as its
 invitation goes out; each write makes the agent's telephone fetch the event again, and counts against the ceiling."""
+_GONE = "gone"
+"""What an RDV that is not there any more asks of its copy, as the version of a pin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,10 @@ class CopiesPlan:
 def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext, pins: Pins | None = None) -> CopiesPlan:
     """Decide for each RDV seen and each copy agreed. At most one operation each; none for one that is pinned."""
     pins = pins or Pins.of(view)
-    pins.end_others(PinnedThing.RDV, [seen.rdv.id for seen in view.rdvs])
     planner = _Planner(view, events, context)
     agreed_by_rdv = {copy.rdv_id: copy for copy in view.copies}
+    seen_rdvs = {seen.rdv.id for seen in view.rdvs}
+    pins.end_others(PinnedThing.RDV, seen_rdvs | agreed_by_rdv.keys())
     operations: list[Operation] = []
     conflicts: list[Conflict] = []
     set_aside: list[SetAside] = []
@@ -64,15 +67,18 @@ def plan_copies(view: AgentView, events: SortedEvents, context: PlanContext, pin
             operations.append(decided)
         elif decided is not None:
             conflicts.append(decided)
+    for agreed in view.copies:
+        if agreed.rdv_id not in seen_rdvs and not pins.holds(PinnedThing.RDV, agreed.rdv_id, _GONE):
+            operations += planner.forgotten(agreed)
     return CopiesPlan(tuple(operations), tuple(conflicts), tuple(set_aside))
 
 
-def rdv_version(view: AgentView, context: PlanContext, rdv_id: int) -> str | None:
-    """What an RDV asks its copy to be; None when that is not known."""
-    planner = _Planner(view, NO_EVENTS, context)  # what an RDV asks for depends on no event
-    agreed = next((copy for copy in view.copies if copy.rdv_id == rdv_id), None)
-    seen = next((each for each in view.rdvs if each.rdv.id == rdv_id), None)
-    return planner.wanted(seen, agreed) if seen is not None else None
+def rdv_version(view: AgentView, context: PlanContext, seen: SeenRdv | None, agreed: AgreedCopy | None) -> str | None:
+    """What an RDV asks its copy to be; None when that is not known. `seen` None: nothing is known of the RDV, as of one
+    that was forgotten when it was gone. `agreed`: its copy, as it is agreed by now."""
+    if seen is None:
+        return _GONE if agreed is not None else None
+    return _Planner(view, NO_EVENTS, context).wanted(seen, agreed)  # what an RDV asks for depends on no event
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +92,7 @@ class _Planner:
     def wanted(self, seen: SeenRdv, agreed: AgreedCopy | None) -> str | None:
         """What an RDV asks its copy to be, as the version of a pin; None while nothing is known of it."""
         if seen.presence is not Presence.PRESENT:
-            return "gone" if seen.presence is Presence.GONE else None
+            return _GONE if seen.presence is Presence.GONE else None
         agent, rdv = self.view.agent, seen.rdv
         zone = rdv_zone(rdv, self.context.organisation_zone(rdv.organisation_id))
         rules = self.context.rulebook.for_rdv(agent.subject, str(agent.target), rdv)
@@ -106,7 +112,7 @@ class _Planner:
             # What becomes of it, the next plan decides.
             return self._found(rdv.id, draft, self.events.copies[rdv.id])
         if removed_by := self._why_removed(rdv, agreed, rules):
-            return self._removal(rdv.id, agreed, removed_by)
+            return self._removal(agreed, removed_by) if agreed is not None else None
         if agreed is None:
             return None if rdv.cancelled else self._creation("rdv_planned", rdv.id, draft)
         if not self.context.rules(agent).copy_rdvs:
@@ -132,11 +138,18 @@ class _Planner:
         if agreed is None or self._is_history(agreed):
             return None
         if seen.presence is Presence.GONE:
-            return self._removal(seen.rdv.id, agreed, "rdv_deleted")
+            return self._removal(agreed, "rdv_deleted")
         if not seen.missing_because:
             return None  # one reading more decides
-        removal = self._removal(seen.rdv.id, agreed, "rdv_no_longer_read")
-        return replace(removal, unproven=seen.missing_because) if removal else None
+        return replace(self._removal(agreed, "rdv_no_longer_read"), unproven=seen.missing_because)
+
+    def forgotten(self, agreed: AgreedCopy) -> tuple[Operation, ...]:
+        """A copy that an undo put back after its RDV was gone and forgotten. Nothing says so here, so a person is
+        asked before it goes."""
+        if self._is_history(agreed):
+            return ()
+        removal = self._removal(agreed, "rdv_no_longer_read")
+        return (replace(removal, unproven="nothing is known of its RDV any more"),)
 
     def _found(self, rdv_id: int, draft: EventDraft, existing: SeenEvent) -> Operation:
         operation = self._operation(Action.PAIR, "own_copy_found_again", rdv_id, draft)
@@ -201,9 +214,7 @@ class _Planner:
             href=agreed.href,
         )
 
-    def _removal(self, rdv_id: int, agreed: AgreedCopy | None, rule: str) -> Operation | None:
-        if agreed is None:
-            return None
+    def _removal(self, agreed: AgreedCopy, rule: str) -> Operation:
         event = self.events.by_place.get((agreed.ref, agreed.href))
         return Operation(
             agent_id=self.view.agent.agent_id,
@@ -213,7 +224,7 @@ class _Planner:
             op_class=OperationClass.UNCOPY,
             rule=rule,
             when=to_wall(agreed.ends_at, self.view.agent.zone),
-            rdv_id=rdv_id,
+            rdv_id=agreed.rdv_id,
             ref=agreed.ref,
             href=agreed.href,
             basis=event.owned_digest if event else "",

@@ -70,7 +70,9 @@ class Undone:
             copy = replace(_known(self.step.copy), href=_known(self.seen).href, written_at=self.at)
             tx.put_copy(copy)
             ledger.copies[number] = copy
-        self._pin(tx, PinnedThing.RDV, number, rdv_version(ledger.view, context, number))
+        # Whoever had no copy any more, of an RDV that went to somebody else, did not see it when the undo began.
+        version = rdv_version(ledger.view, context, tx.seen_rdv(number), ledger.copies.get(number))
+        self._pin(tx, PinnedThing.RDV, number, version)
 
     # --- absences and their events ---------------------------------------------------------------------------
 
