@@ -219,6 +219,10 @@ class Transaction:
             before=before,
         )
 
+    def await_intent(self, intent_id: int, *, at: datetime) -> None:
+        """The answer to this write was given up at `at`: it may have been sent only shortly before."""
+        work.await_intent(self._connection, intent_id, at)
+
     def close_intent(self, intent_id: int, outcome: str) -> None:
         """Record how it ended; erase the operation and its pre-image. Raises `OurBug` when the intent is not open."""
         work.close_intent(self._connection, intent_id, outcome)

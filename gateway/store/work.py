@@ -113,6 +113,10 @@ def open_intent(
     return OpenIntent(intent_id, run_id, operation, at, highest_absence_id, before=before)
 
 
+def await_intent(connection: Connection, intent_id: int, at: datetime) -> None:
+    _change_open(connection, intent_id, opened_at=at)
+
+
 def close_intent(connection: Connection, intent_id: int, outcome: str) -> None:
     _change_open(connection, intent_id, outcome=outcome, operation=None, before=None)
 

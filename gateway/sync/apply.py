@@ -93,6 +93,7 @@ class Applier:
         except _Braked as brake:
             return Applied(brake.outcome)
         except AnswerLost as error:
+            self._await(intent)
             return Applied(Outcome.UNKNOWN, problem_of(error, operation.agent_id), stops_side=True)
         except Stale:
             self._close(intent, "stale")
@@ -126,6 +127,13 @@ class Applier:
             return  # nothing had been sent
         with self.store.transaction() as tx:
             tx.close_intent(intent.id, outcome)
+
+    def _await(self, intent: OpenIntent | None) -> None:
+        """It may have waited for its turn for long, so that patience begins now: a late one can still come."""
+        if intent is None:
+            return  # it was a reading that got no answer
+        with self.store.transaction() as tx:
+            tx.await_intent(intent.id, at=max(intent.opened_at, self.clock.now()))
 
     def _prepare(self, operation: Operation) -> _Ready:
         """Read what the write needs. Raises `Stale` when the remote is not what the plan saw."""

@@ -277,7 +277,7 @@ class OpenIntent:
     id: int
     run_id: str
     operation: Operation
-    opened_at: datetime
+    opened_at: datetime  # or its answer was given up: after that nothing more is sent for it
     highest_absence_id: int  # known when it was opened
     before: bytes | None = field(default=None, repr=False)  # pre-image of what the write overwrites or removes
 

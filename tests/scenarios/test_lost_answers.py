@@ -267,6 +267,26 @@ def test_a_late_copy_of_an_rdv_that_is_gone_by_then_does_not_stay(departement: D
     assert agent.shown() == [Shown("RDV", *hours(departement.at(3, 9), 0.5))]
 
 
+def test_a_write_is_waited_for_from_when_its_answer_was_given_up(departement: Departement, agent: Person) -> None:
+    """It had waited for its turn, a token or a slow disk for longer than a late answer may take."""
+    departement.rdv(departement.at(3, 9), agent)
+    departement.settled()
+    rdv = departement.rdv(departement.at(1, 9), agent)
+
+    def waits_and_is_late() -> None:
+        departement.clock.sleep(300)
+        _late()
+
+    departement.door.when("PUT", Before(waits_and_is_late))
+    departement.sync()
+    departement.state.rdvs.delete(rdv)
+    departement.sync(minutes=0)
+    time.sleep(_LATE)
+    departement.settled()
+    departement.settled()
+    assert agent.shown() == [Shown("RDV", *hours(departement.at(3, 9), 0.5))]
+
+
 def test_a_late_event_of_an_absence_that_is_gone_by_then_does_not_stay(departement: Departement, agent: Person) -> None:
     absence = departement.absence(agent, "Réunion", *hours(departement.at(1, 9)))
     departement.door.when("PUT", Before(_late))
