@@ -18,6 +18,7 @@ from gateway.sync.values import AgentHistory, CalendarRef, HoldReason, Pin, Pinn
 _RUNS = "runs"
 _TOLD = "told"
 _OUTAGES = "outages"
+_QUIET = "quiet_run"
 _HISTORY = select(agent_history.c.content).where(given(agent_history.c.agent_id))
 _PINS, _PINS_OF_AGENT = optional(select(pin).order_by(*pin.primary_key), pin.c.agent_id)
 _DROP_PIN = delete(pin).where(given(pin.c.agent_id, pin.c.thing, pin.c.number))
@@ -79,8 +80,14 @@ def left_before(connection: Connection, agent_id: int, rdv_ids: Collection[int])
 
 
 def last_instant(connection: Connection) -> datetime | None:
-    instants = connection.execute(_LAST_INSTANTS).one()
-    return max((each for each in instants if each is not None), default=None)
+    instants = [each for each in connection.execute(_LAST_INSTANTS).one() if each is not None]
+    quiet = connection.scalar(_META, {"of_name": _QUIET})
+    return max([*instants, *([datetime.fromisoformat(quiet)] if quiet else [])], default=None)
+
+
+def set_quiet_instant(connection: Connection, at: datetime) -> None:
+    """When a run ended that left no row."""
+    upsert(connection, meta, [{"name": _QUIET, "value": at.isoformat()}])
 
 
 def run_count(connection: Connection) -> int:

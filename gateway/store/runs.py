@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from connectors.errors import OurBug
 from gateway.store.codec import dump_json, dump_problems, load_problems, load_requests
@@ -31,6 +31,10 @@ _RUN = (
     run.c.requests,
 )
 _START_RUN, _FINISH_RUN = insert(run), update(run).where(given(run.c.run_id))
+_DROP_RUN = delete(run).where(given(run.c.run_id))
+_FORGET_RUNS = delete(run).where(run.c.started_at < bindparam("of_instant", type_=run.c.started_at.type))
+_HOLD_OF_RUN = select(hold.c.digest).where(given(hold.c.run_id)).limit(1)
+_CONFLICT_OF_RUN = select(conflict.c.agent_id).where(given(conflict.c.run_id), conflict.c.over_at.is_(None)).limit(1)
 
 
 def runs(connection: Connection, limit: int) -> tuple[RunRow, ...]:
@@ -67,8 +71,30 @@ def finish_run(connection: Connection, report: RunReport, *, at: datetime) -> No
         raise OurBug(f"run {report.run_id} was never started", system="database")
 
 
+def found_something(connection: Connection, report: RunReport) -> bool:
+    """Whether there is anything to tell of a run: what it did or failed at, and what came to wait for a person."""
+    if report.problems or any(one.planned or one.waiting or one.problems or one.unsettled for one in report.agents):
+        return True
+    of_run = {"of_run_id": report.run_id}
+    return bool(connection.scalar(_HOLD_OF_RUN, of_run) or connection.scalar(_CONFLICT_OF_RUN, of_run))
+
+
+def drop_run(connection: Connection, run_id: str) -> None:
+    connection.execute(_DROP_RUN, {"of_run_id": run_id})
+
+
+def forget_runs(connection: Connection, before: datetime) -> int:
+    return connection.execute(_FORGET_RUNS, {"of_instant": before}).rowcount
+
+
 def save_agent_result(
-    connection: Connection, report: AgentReport, *, run_id: str, at: datetime, complete: bool
+    connection: Connection,
+    report: AgentReport,
+    *,
+    run_id: str,
+    at: datetime,
+    complete: bool,
+    as_of: datetime | None = None,
 ) -> None:
     row: dict[str, object] = {
         "agent_id": report.agent_id,
@@ -78,7 +104,7 @@ def save_agent_result(
         "problem": dump_problems(report.problems[:1]) if report.problems else None,
     }
     # Without it the instant of the last complete run stays.
-    upsert(connection, agent_run, [row | {"complete_at": at} if complete else row])
+    upsert(connection, agent_run, [row | {"complete_at": as_of or at} if complete else row])
 
 
 def save_figures(connection: Connection, figures: PlanFigures) -> None:

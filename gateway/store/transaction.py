@@ -328,9 +328,24 @@ class Transaction:
         """Keep a run's numbers. Raises `OurBug` when it was never started."""
         runs.finish_run(self._connection, report, at=at)
 
-    def save_agent_result(self, report: AgentReport, *, run_id: str, at: datetime, complete: bool) -> None:
-        """What a run left for one agent. `complete`: all that concerns the agent was proven read and done."""
-        runs.save_agent_result(self._connection, report, run_id=run_id, at=at, complete=complete)
+    def finish_small_run(self, report: RunReport, *, at: datetime) -> None:
+        """As `finish_run`; one that found nothing leaves no row, only the instant of its end."""
+        if runs.found_something(self._connection, report):
+            runs.finish_run(self._connection, report, at=at)
+        else:
+            runs.drop_run(self._connection, report.run_id)
+            guarding.set_quiet_instant(self._connection, at)
+
+    def forget_runs(self, before: datetime) -> int:
+        """Remove the rows of runs that began before an instant; how many those were."""
+        return runs.forget_runs(self._connection, before)
+
+    def save_agent_result(
+        self, report: AgentReport, *, run_id: str, at: datetime, complete: bool, as_of: datetime | None = None
+    ) -> None:
+        """What a run left for one agent. `complete`: all that concerns the agent was proven read and done, as of that
+        instant if it is an earlier one than `at`."""
+        runs.save_agent_result(self._connection, report, run_id=run_id, at=at, complete=complete, as_of=as_of)
 
     def save_figures(self, figures: PlanFigures) -> None:
         """What the plan of an agent's first run comes to; replaces that of an earlier one."""

@@ -6,13 +6,13 @@ When a ceiling of writes may be reached, an agent writes its even share at once;
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
 from gateway.store.store import Store
-from gateway.sync.apply import Applier, Outcome
+from gateway.sync.apply import Applied, Applier, Outcome
 from gateway.sync.busy_load import busy_load
 from gateway.sync.ceiling import Ceiling, remote_of, split
 from gateway.sync.figures import figures_of
@@ -80,6 +80,8 @@ class AgentRunner:
     ceiling: Ceiling
     shares: Mapping[str, int]  # by remote, what each agent may write at once
     judge: Judge
+    halted: Callable[[], bool] = bool  # whether no write is to begin any more
+    as_of: datetime | None = None  # of what was read before the run
 
     def work(self, agent: LinkedAgent, reading: RdvSolidaritesReading) -> AgentReport | Unfinished:
         """Bring one agent as far as its plan, the guard and its share of the writes allow."""
@@ -115,7 +117,7 @@ class AgentRunner:
         progress = _Progress()
         now, later = self.judge.put_off(judged)
         at_once, rest = split(now, self.shares)
-        _apply_all(applier, ledger, at_once, progress)
+        self._apply_all(applier, ledger, at_once, progress)
         rest += later
         unfinished = Unfinished(agent, tuple(rest), judged, settlement, applier, ledger, progress, reading.complete)
         return unfinished if rest else self.resume(unfinished, {})
@@ -125,7 +127,7 @@ class AgentRunner:
         progress = unfinished.progress
         judged, rest = self.judge.hold_removals(unfinished.judged, unfinished.rest)
         now, later = split(rest, granted)
-        _apply_all(unfinished.applier, unfinished.ledger, now, progress)
+        self._apply_all(unfinished.applier, unfinished.ledger, now, progress)
         progress.waiting += [each for each in later if each.side not in progress.troubled]
         if not progress.stopped:
             self._end_first_run(unfinished.agent, judged.guarded)
@@ -206,36 +208,43 @@ class AgentRunner:
             if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved:
                 horizon = self.context.rules(agent).horizon_days
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))
-            tx.save_agent_result(report, run_id=self.run_id, at=now, complete=complete and not problems)
+            done = complete and not problems
+            tx.save_agent_result(report, run_id=self.run_id, at=now, complete=done, as_of=self.as_of)
         return report
+
+    def _apply_all(
+        self, applier: Applier, ledger: Ledger, operations: Sequence[Operation], progress: _Progress
+    ) -> None:
+        """One by one, in their order. A side in trouble is left alone for this run; what may not be written now
+        waits."""
+        for operation in operations:
+            remote = remote_of(operation)
+            progress.stopped = progress.stopped or self.halted()
+            if remote is not None and operation.side in progress.troubled:
+                continue
+            if remote is not None and (progress.stopped or remote in progress.full):
+                progress.waiting.append(operation)
+                continue
+            _note(applier.apply(ledger, operation), operation, progress)
 
     def _seconds(self) -> float:
         return (self.clock.now() - self.started).total_seconds()
 
 
-def _apply_all(applier: Applier, ledger: Ledger, operations: Sequence[Operation], progress: _Progress) -> None:
-    """One by one, in their order. A side in trouble is left alone for this run; what may not be written now waits."""
-    for operation in operations:
-        remote = remote_of(operation)
-        if remote is not None and operation.side in progress.troubled:
-            continue
-        if remote is not None and (progress.stopped or remote in progress.full):
-            progress.waiting.append(operation)
-            continue
-        applied = applier.apply(ledger, operation)
-        if applied.outcome is Outcome.DONE:
-            progress.done.append(operation)
-        elif applied.outcome is Outcome.STOPPED:
-            progress.stopped = True
-            progress.waiting.append(operation)
-        elif applied.outcome is Outcome.CEILING:
-            progress.full.add(remote or "")
-            progress.waiting.append(operation)
-        progress.lost += applied.outcome is Outcome.UNKNOWN
-        if applied.problem is not None:
-            progress.problems.append(applied.problem)
-        if applied.stops_side:
-            progress.troubled.add(operation.side)
+def _note(applied: Applied, operation: Operation, progress: _Progress) -> None:
+    if applied.outcome is Outcome.DONE:
+        progress.done.append(operation)
+    elif applied.outcome is Outcome.STOPPED:
+        progress.stopped = True
+        progress.waiting.append(operation)
+    elif applied.outcome is Outcome.CEILING:
+        progress.full.add(remote_of(operation) or "")
+        progress.waiting.append(operation)
+    progress.lost += applied.outcome is Outcome.UNKNOWN
+    if applied.problem is not None:
+        progress.problems.append(applied.problem)
+    if applied.stops_side:
+        progress.troubled.add(operation.side)
 
 
 def _invisible(agent: LinkedAgent) -> Problem:

@@ -1,11 +1,15 @@
-"""A run: observe both sides once for everybody, then plan, guard, apply and record for each agent."""
+"""A run: observe both sides once for everybody, then plan, guard, apply and record for each agent.
+
+A service reads RDV-Solidarités by itself (`Engine.read_rdv_solidarites`), and gives that reading to many small runs.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -20,17 +24,19 @@ from gateway.sync.agent_run import AgentRunner, Unfinished
 from gateway.sync.ceiling import RDV_SOLIDARITES, Ceiling, even_share, nearest_first, writes_by_remote
 from gateway.sync.epoch import NoRunCounter, RunCounter, count_run, forget_what_is_over
 from gateway.sync.fleet import Fleet, Steps
-from gateway.sync.guard.fleet import Tally
+from gateway.sync.guard.fleet import Losses, Tally
 from gateway.sync.guard.values import GuardLimits
 from gateway.sync.judging import Judge
 from gateway.sync.observe_calendars import CalendarObserver
-from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
+from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, RdvSolidaritesReading, ReadingSettings
 from gateway.sync.outages import Outage, resting
 from gateway.sync.planning import PlanContext
-from gateway.sync.values import AgentReport, AgentState, LinkedAgent, RunReport
+from gateway.sync.values import AgentReport, AgentState, HoldReason, LinkedAgent, RunReport
 from mappings.identity import Identity
 
 _LOG = structlog.get_logger(__name__)
+_AT_ONCE = timedelta(minutes=30)
+"""What agents would lose within this time counts as lost at once, when runs are small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +66,18 @@ def plan_context(settings: EngineSettings, keys: Keyring, now: datetime) -> Plan
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """Of one run. `last_instant`: of the runs before. `reading`: that was given to it."""
+
+    tally: Tally
+    last_instant: datetime | None
+    reading: RdvSolidaritesReading | None
+    dry_run: bool
+
+
 class Engine:
-    """Runs syncs. One run at a time per database: the caller holds the sync lock.
+    """Runs syncs. The caller holds the sync lock; runs of one process on different agents may go on side by side.
 
     `pools` makes the executor for one server, by name; None: a few threads each. `counter`: by which a database of an
     earlier day is known for one.
@@ -89,6 +105,9 @@ class Engine:
         self._clock = clock
         self._new_id = new_id
         self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
+        self._halted = threading.Event()
+        self._losses = Losses(_AT_ONCE)
+        self._losses_known = False
         rulebook = settings.rulebook
         horizon = timedelta(days=rulebook.longest_horizon_days)
         self._calendars = CalendarObserver(
@@ -106,17 +125,20 @@ class Engine:
         *,
         dry_run: bool = False,
         on_report: Callable[[AgentReport], None] | None = None,
+        reading: RdvSolidaritesReading | None = None,
     ) -> RunReport:
         """Sync the enrolled agents (or those given). A dry run observes and stops after the guard.
 
-        `on_report` is called from worker threads, once per agent, as soon as it is done.
+        `on_report` is called from worker threads, once per agent, as soon as it is done. `reading`: an earlier one of
+        RDV-Solidarités, which is not read then. Such a run is one of many small ones: it leaves no row when it found
+        nothing, what too many agents lose at once is judged over all of them, and requests are not told by run.
         """
         started = self._clock.now()
         run_id = self._new_id()
         requests_before = self._requests()
         active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
         outages = self._store.outages()
-        away = resting(active, outages, started, host=self._host)
+        away = resting(active, outages, started, host=self.host)
         chosen = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
         agents = tuple(agent for agent in chosen if agent.agent_id not in away)
         last_instant = self._store.last_instant()
@@ -124,40 +146,94 @@ class Engine:
             count = count_run(self._store, tx, self._counter, [agent.agent_id for agent in active])
             tx.start_run(run_id, at=started, dry_run=dry_run)
         self._counter.note(count)
-        runner = self._runner(run_id, started, agents, last_instant, dry_run=dry_run)
+        tally = Tally(_live(agents), self._settings.guard)
+        if reading is not None:
+            tally = self._small_tally(started, active)
+        runner = self._runner(run_id, started, agents, Circumstances(tally, last_instant, reading, dry_run=dry_run))
+        everybody = frozenset(agent.agent_id for agent in active)
         steps = Steps(
-            read_rdv_solidarites=partial(self._reader(run_id).read, frozenset(agent.agent_id for agent in active)),
+            read_rdv_solidarites=partial(self._reading, run_id, everybody, reading),
             read_calendar=partial(self._calendars.read, run_id=run_id),
             work=runner.work,
             grant=self._grant,
             resume=runner.resume,
             failed=runner.failed,
+            halted=self._halted.is_set,
         )
         fleet = Fleet(agents, self._accounts, steps, pools=self._pools, on_report=on_report)
         reports, problems = fleet.run() if agents else ((), ())
         finished = self._clock.now()
-        requests = Counter(self._requests())
-        requests.subtract(requests_before)
         report = RunReport(
             run_id=run_id,
             started_at=started,
             seconds=(finished - started).total_seconds(),
             agents=reports,
             problems=problems,
-            requests=tuple(sorted((name, requests[name]) for name in requests)),
+            requests=self._spent(requests_before) if reading is None else (),
             dry_run=dry_run,
             stop=self._store.stop(),
             told=(*self._store.told(), *_told(outages, started, len(chosen) - len(agents))),
         )
         with self._store.transaction() as tx:
-            tx.finish_run(report, at=finished)
+            if reading is None:
+                tx.finish_run(report, at=finished)
+            else:
+                tx.finish_small_run(report, at=finished)
             forget_what_is_over(self._store, tx)
         _LOG.info("run finished", run_id=run_id, agents=len(reports), seconds=report.seconds, dry_run=dry_run)
         return report
 
-    def _host(self, account: str) -> str:
+    def read_rdv_solidarites(self) -> RdvSolidaritesReading:
+        """One reading for the runs that follow. Raises `ConnectorError` when it cannot be read.
+
+        A problem that it met is told in a run without agents.
+        """
+        run_id, started, requests_before = self._new_id(), self._clock.now(), self._requests()
+        active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
+        reading = self._reader(run_id).read(frozenset(agent.agent_id for agent in active))
+        if reading.problems:
+            now = self._clock.now()
+            report = RunReport(
+                run_id, started, (now - started).total_seconds(), (), reading.problems, self._spent(requests_before)
+            )
+            with self._store.transaction() as tx:
+                tx.start_run(run_id, at=started)
+                tx.finish_run(report, at=now)
+        return reading
+
+    def halt(self) -> None:
+        """Let runs end soon: between two writes, and without those agents who were not begun."""
+        self._halted.set()
+
+    def go_on(self) -> None:
+        """After `halt`, once those runs have ended: runs may go on to their end again."""
+        self._halted.clear()
+
+    def host(self, account: str) -> str:
+        """The server of an account, by its name; "" for one that is not configured."""
         found = self._accounts.get(account)
         return found.host if found else ""
+
+    def _reading(
+        self, run_id: str, everybody: frozenset[int], given: RdvSolidaritesReading | None
+    ) -> RdvSolidaritesReading:
+        if given is None:
+            return self._reader(run_id).read(everybody)
+        return replace(given, problems=())  # they were told with the reading
+
+    def _small_tally(self, started: datetime, active: tuple[LinkedAgent, ...]) -> Tally:
+        """Over the runs of the last while. Who was held for it before this process began counts as well."""
+        if not self._losses_known:
+            for held in self._store.holds():
+                if held.reason is HoldReason.MANY_AGENTS:
+                    self._losses.note(held.agent_id, started)
+            self._losses_known = True
+        return Tally(_live(active), self._settings.guard, before=self._losses, started=started)
+
+    def _spent(self, before: Counter[str]) -> tuple[tuple[str, int], ...]:
+        requests = Counter(self._requests())
+        requests.subtract(before)
+        return tuple(sorted((name, requests[name]) for name in requests))
 
     def _requests(self) -> Counter[str]:
         """By section of the configuration: the parts of one that serves many agents are counted together."""
@@ -188,12 +264,9 @@ class Engine:
         run_id: str,
         started: datetime,
         agents: tuple[LinkedAgent, ...],
-        last_instant: datetime | None,
-        *,
-        dry_run: bool,
+        circumstances: Circumstances,
     ) -> AgentRunner:
         context, limits = plan_context(self._settings, self._keys, started), self._settings.guard
-        live = sum(agent.state is AgentState.LIVE for agent in agents)
         return AgentRunner(
             store=self._store,
             rdv_solidarites=self._rdv_solidarites,
@@ -203,10 +276,12 @@ class Engine:
             clock=self._clock,
             run_id=run_id,
             started=started,
-            dry_run=dry_run,
+            dry_run=circumstances.dry_run,
             ceiling=self._settings.ceiling,
             shares=self._shares(agents),
-            judge=Judge(self._store, context, limits, Tally(live, limits), last_instant),
+            judge=Judge(self._store, context, limits, circumstances.tally, circumstances.last_instant),
+            halted=self._halted.is_set,
+            as_of=circumstances.reading.asked_at if circumstances.reading is not None else None,
         )
 
     def _reader(self, run_id: str) -> RdvSolidaritesObserver:
@@ -224,6 +299,10 @@ class Engine:
             digest_key=self._keys.digest_key,
             run_id=run_id,
         )
+
+
+def _live(agents: Iterable[LinkedAgent]) -> int:
+    return sum(agent.state is AgentState.LIVE for agent in agents)
 
 
 def _told(outages: Iterable[Outage], now: datetime, waiting: int) -> Iterator[str]:

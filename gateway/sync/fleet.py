@@ -31,7 +31,8 @@ _Arguments = ParamSpec("_Arguments")
 @dataclass(frozen=True, slots=True)
 class Steps:
     """What a run does, as functions. `read_calendar` gets the mark that the look at the home gave. `grant`: how many
-    more writes each unfinished agent gets, by agent and remote."""
+    more writes each unfinished agent gets, by agent and remote. `halted`: whether the run is to end soon: then agents
+    who were not worked on yet are left out, without a report."""
 
     read_rdv_solidarites: Callable[[], RdvSolidaritesReading]
     read_calendar: Callable[[CalendarAccount, CalendarRef, str], object]
@@ -39,6 +40,7 @@ class Steps:
     grant: Callable[[tuple[Unfinished, ...]], Mapping[int, Mapping[str, int]]]
     resume: Callable[[Unfinished, Mapping[str, int]], AgentReport]
     failed: Callable[[LinkedAgent, tuple[Problem, ...]], AgentReport]
+    halted: Callable[[], bool] = bool
 
 
 @dataclass(slots=True)
@@ -80,7 +82,8 @@ class Fleet:
         self._reading: Future[RdvSolidaritesReading] = Future()
 
     def run(self) -> tuple[tuple[AgentReport, ...], tuple[Problem, ...]]:
-        """Until each agent has its report. Returns them by agent id, and the problems of the run as a whole."""
+        """Until each agent has its report, or was left out. Returns the reports by agent id, and the problems of the
+        run as a whole."""
         by_account: dict[str, list[CalendarRef]] = defaultdict(list)
         for ref in self._readers:
             by_account[ref.account].append(ref)
@@ -129,6 +132,9 @@ class Fleet:
                 raise
 
     def _read_account(self, name: str, refs: list[CalendarRef]) -> None:
+        if self._steps.halted():
+            self._leave_out(refs)
+            return
         account = self._accounts.get(name)
         if account is None:
             problem = Problem(
@@ -149,6 +155,9 @@ class Fleet:
             pool.submit(self._safely, self._read_calendar, account, ref, marks.get(ref.calendar, ""))
 
     def _read_calendar(self, account: CalendarAccount, ref: CalendarRef, mark: str) -> None:
+        if self._steps.halted():
+            self._leave_out([ref])
+            return
         problem = None
         try:
             self._steps.read_calendar(account, ref, mark)
@@ -171,9 +180,17 @@ class Fleet:
             pool = self._pools[self._host(self._agents[agent_id].target.account)]
             pool.submit(self._safely, self._work, agent_id)
 
+    def _leave_out(self, refs: list[CalendarRef]) -> None:
+        """Calendars that are not read any more: nobody is worked on without them (`halted` stays so)."""
+        for ref in refs:
+            self._calendar_read(ref, None)
+
     # --- work ------------------------------------------------------------------------------------------------
 
     def _work(self, agent_id: int) -> None:
+        if self._steps.halted():
+            self._finished.release()
+            return
         agent = self._agents[agent_id]
         problems = tuple(self._waiting[agent_id].problems)
         if not problems:

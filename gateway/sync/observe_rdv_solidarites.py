@@ -38,8 +38,9 @@ class RdvSolidaritesReading:
     """What a reading settled. `absences_proven_at`: when the listing was asked for, None if it was not complete.
 
     `unreadable_absences`: ids that the listing held, and of which it is not known what they are. `visible_agents`: ids
-    in the agent list. `complete`: nothing that was due could not be read. `sign`: that
-    RDV-Solidarités as a whole looks restored from a backup.
+    in the agent list. `complete`: nothing that was due could not be read. `sign`: that RDV-Solidarités as a whole looks
+    restored from a backup. `touched`: agents of whom something is not as it was at the reading before. `asked_at`: when
+    its first request was sent.
     """
 
     visible_agents: frozenset[int]
@@ -48,6 +49,8 @@ class RdvSolidaritesReading:
     complete: bool
     sign: Sign | None = None
     unreadable_absences: frozenset[int] = frozenset()
+    touched: frozenset[int] = frozenset()
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,11 @@ class RdvSolidaritesObserver:
     settings: ReadingSettings
     digest_key: bytes = field(repr=False)
     run_id: str = ""
+    _touched: set[int] = field(default_factory=set)
 
     def read(self, enrolled: Collection[int]) -> RdvSolidaritesReading:
         """One reading. Raises `ConnectorError` when even organisations, agents or absences cannot be read."""
+        asked_at = self.clock.now()
         organisations = self.client.organisations()
         if not organisations:
             raise ITMustAct(
@@ -98,7 +103,10 @@ class RdvSolidaritesObserver:
                 problems.append(problem_of(error, None, f"organisation {organisation.id}"))
                 complete = False
         sign = rdvs_restored(*self._mapped()) if proven_at is not None else None
-        return RdvSolidaritesReading(visible, proven_at, tuple(problems), complete, sign, unreadable)
+        touched = frozenset(self._touched) & frozenset(enrolled)
+        return RdvSolidaritesReading(
+            visible, proven_at, tuple(problems), complete, sign, unreadable, touched=touched, asked_at=asked_at
+        )
 
     # --- organisations and agents ----------------------------------------------------------------------------
 
@@ -135,6 +143,7 @@ class RdvSolidaritesObserver:
         known = self.store.observed_absences()
         ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
         changes = self._absence_changes(ours, known)
+        self._touched.update(agent_id for _, _, agent_id in changes if agent_id is not None)
         with self.store.transaction() as tx:
             tx.save_absences(ours)
             tx.notice_absences([number for number, _ in listing.unreadable])
@@ -190,6 +199,8 @@ class RdvSolidaritesObserver:
                     tx.save_absences([found])
                 else:
                     tx.save_absence_presence(each.id, Presence.GONE if gone else Presence.UNKNOWN, because)
+                if (found is None) != (each.presence is Presence.GONE):
+                    self._touched.add(each.agent_id)
                 if gone:
                     self._note(tx, "absence", [(f"absence {each.id}", "vanished", None)])
 
@@ -223,6 +234,10 @@ class RdvSolidaritesObserver:
         known = {each.id: each for each in observed}
         digests = {rdv.id: self._digest(rdv) for rdv in ours}
         news = [rdv for rdv in ours if _is_news(known.get(rdv.id), digests[rdv.id], epoch)]
+        for rdv in news:
+            before = known.get(rdv.id)
+            if before is None or before.digest != digests[rdv.id] or before.presence is not Presence.PRESENT:
+                self._touched.update(rdv.agent_ids, before.agent_ids if before is not None else ())
         with self.store.transaction() as tx:
             if news:
                 tx.save_rdvs(news, digests=digests, agents_epoch=epoch, read_at=listing.requested_at)
@@ -280,6 +295,7 @@ class RdvSolidaritesObserver:
                     self._note(tx, "rdv", [(f"rdv {each.id}", "no_longer_read", None)])
                 continue
             readings = each.missing_readings + 1
+            self._touched.update(each.agent_ids)
             if readings < 2 or not everything_read:
                 tx.save_rdv_missing(each.id, readings=readings, presence=Presence.UNKNOWN, because="")
             elif each.id in copied:
