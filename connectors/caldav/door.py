@@ -11,6 +11,7 @@ from connectors.caldav.faults import wrong_password
 from connectors.caldav.memory import PasswordMemory
 from connectors.caldav.servers import Server
 from connectors.errors import AgentMustAct, ITMustAct, RetryLater
+from connectors.exchanges import turn as waiting
 from connectors.retry_after import retry_after_seconds
 from connectors.server_time import ServerTime
 
@@ -66,7 +67,8 @@ class Door:
             if not self._opened:
                 held.enter_context(self._first)
             self._may_go()
-            turn = self._server.concurrency.begin()
+            with waiting(self._system):
+                turn = self._server.concurrency.begin()
             sent = broken = False
             try:
                 self._may_go()  # what another request met while this one waited

@@ -23,6 +23,7 @@ from connectors.caldav.faults import Answer
 from connectors.caldav.paths import decoded, encoded
 from connectors.caldav.settings import CalDavSettings
 from connectors.errors import AnswerLost, ConnectorError, ITMustAct, RetryLater
+from connectors.exchanges import exchange
 from connectors.http import USER_AGENT, NetworkAdapter, requests_session
 from connectors.network_faults import ClientCertificateWanted, network_fault, wants_client_certificate
 
@@ -190,6 +191,7 @@ class _Adapter(NetworkAdapter):
     def __init__(self, settings: CalDavSettings, door: Door, origin: str) -> None:
         self._door = door
         self._origin = origin
+        self._system = settings.name
         super().__init__(settings.network, system=settings.name, connections=settings.max_connections)
 
     def send(self, request: requests.PreparedRequest, *args: Any, **options: Any) -> requests.Response:
@@ -197,7 +199,9 @@ class _Adapter(NetworkAdapter):
         if f"{address.scheme}://{address.netloc}" != self._origin:
             raise _Elsewhere(request.url or "")
         self._door.count()
-        response = super().send(request, *args, **options)
+        with exchange(self._system, request.method or "") as told:
+            response = super().send(request, *args, **options)
+            told.status = response.status_code
         if "xml" not in response.headers.get("Content-Type", ""):
             # The package logs an unexpected page as it came, and pages may repeat what was sent. Read to its end
             # here, it is empty for the package and the connection is kept.

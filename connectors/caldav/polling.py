@@ -13,6 +13,7 @@ from connectors.caldav.faults import Answer
 from connectors.caldav.paths import encoded
 from connectors.caldav.settings import CalDavSettings
 from connectors.errors import ConnectorError, RetryLater
+from connectors.exchanges import exchange
 from connectors.http import http_client
 from connectors.network_faults import ClientCertificateWanted, network_fault, wants_client_certificate
 
@@ -96,10 +97,15 @@ class Polling:
         headers = dict(asked.headers)
         with self._door.passage(asked.kind, forgives=(*forgives, TooLarge)):
             self._door.count()
-            with self._client.stream(asked.method, address, content=asked.body or None, headers=headers) as response:
+            with (
+                exchange(self._settings.name, asked.method) as told,
+                self._client.stream(asked.method, address, content=asked.body or None, headers=headers) as response,
+            ):
+                told.status = response.status_code
                 answered = {name.lower(): value for name, value in response.headers.items()}
                 self._door.judge(response.status_code, answered)
                 body = self._body(response, asked.limit, deadline)
+                told.received = len(body)
         if wants_client_certificate(response.status_code, body):
             raise ClientCertificateWanted
         return Answer(response.status_code, answered, body)

@@ -15,6 +15,7 @@ import httpx2
 
 from connectors.allowed_hosts import host_and_port, refusal
 from connectors.errors import ConnectorError, ITMustAct, RetryLater
+from connectors.exchanges import exchange
 from connectors.http import http_client
 from connectors.ics.faults import Answer, failure, owner_must_act, too_large, too_slow, wrong_encoding
 from connectors.ics.inflating import Damaged, Larger, body_of
@@ -121,13 +122,19 @@ class Fetching:
             self._requests += 1
         settings = self._settings
         try:
-            with self._client.stream("GET", url, headers=headers) as response:
+            with (
+                exchange(settings.name, "GET") as told,
+                self._client.stream("GET", url, headers=headers) as response,
+            ):
+                told.status = response.status_code
                 answered = {name.lower(): value for name, value in response.headers.items()}
                 status = response.status_code
                 encoding = answered.get("content-encoding", "")
                 if status == 200:
                     pieces = _until(response.iter_raw(), deadline)
-                    return Answer(status, answered, body_of(pieces, encoding, settings.size_limit))
+                    body = body_of(pieces, encoding, settings.size_limit)
+                    told.received = len(body)
+                    return Answer(status, answered, body)
                 if status == 400 and wants_client_certificate(status, _beginning(response, deadline)):
                     raise ClientCertificateWanted
                 return Answer(status, answered)

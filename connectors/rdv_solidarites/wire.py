@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 
 from connectors.errors import RetryLater
+from connectors.exchanges import exchange, turn
 from connectors.network import Network
 from connectors.network_faults import network_fault
 from connectors.ports import Clock
@@ -155,11 +156,14 @@ class Wire:
         return answer
 
     def _send(self, request: httpx2.Request, call: Call, what: str) -> httpx2.Response:
-        self._pace.wait()
+        with turn(SYSTEM):
+            self._pace.wait()
         with self._counting:
             self._requests += 1
         try:
-            response = self._client.send(request)
+            with exchange(SYSTEM, request.method) as told:
+                response = self._client.send(request)
+                told.status, told.received = response.status_code, len(response.content)
         except httpx2.HTTPError as error:
             url = str(self._client.base_url)
             fault = network_fault(error, url=url, network=self._network, system=SYSTEM)

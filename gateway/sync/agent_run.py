@@ -24,6 +24,7 @@ from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
 from gateway.sync.planning import PlanContext, make_plan
 from gateway.sync.record import Recorder
 from gateway.sync.settle import Settlement, Settler
+from gateway.sync.steps import OURSELVES, StepName, step, watcher
 from gateway.sync.values import (
     AgentReport,
     AgentState,
@@ -39,8 +40,12 @@ from gateway.sync.values import (
 
 @dataclass(slots=True)
 class _Progress:
-    """What became of an agent's operations so far. Mutable, owned by the one thread that works on this agent."""
+    """What became of an agent's operations so far. Mutable, owned by the one thread that works on this agent.
 
+    `began`: when what they were planned from was looked up.
+    """
+
+    began: datetime
     done: list[Operation] = field(default_factory=list)
     waiting: list[Operation] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -91,16 +96,22 @@ class AgentRunner:
         if trouble is not None:
             return self.failed(agent, (trouble,))
         recorder = Recorder(self.store, self.accounts, self.observer, self.context, self.clock, self.run_id)
-        view = self.store.agent_view(agent.agent_id)
+        progress = _Progress(self.clock.now())
+        view = self._view(agent)
         ledger = Ledger.of(view)
         settlement = Settlement(open=len(view.open_intents))
         if view.open_intents and not self.dry_run:
-            settlement = self._settle(recorder, ledger, view, reading)
-            view = self.store.agent_view(agent.agent_id)
+            with step(StepName.SETTLE, OURSELVES) as counts:
+                counts["open_writes"] = len(view.open_intents)
+                settlement = self._settle(recorder, ledger, view, reading)
+            view = self._view(agent)
             ledger = Ledger.of(view)
-        judged = self.judge.judge(view, make_plan(view, self.context), reading.sign)
+        with step(StepName.PLAN, OURSELVES) as counts:
+            counts.update(events=len(view.events), rdvs=len(view.rdvs), absences=len(view.absences))
+            judged = self.judge.judge(view, make_plan(view, self.context), reading.sign)
+            counts["operations"] = len(judged.guarded.allowed) + len(judged.guarded.held)
         if self.dry_run:
-            report = self._finish(agent, judged, _Progress(), settlement, complete=False)
+            report = self._finish(agent, judged, progress, settlement, complete=False)
             return replace(report, load=busy_load(view, self.context))
         for change in judged.guarded.changes:
             recorder.changed(change)
@@ -114,7 +125,6 @@ class AgentRunner:
             self.run_id,
             self.ceiling,
         )
-        progress = _Progress()
         now, later = self.judge.put_off(judged)
         at_once, rest = split(now, self.shares)
         self._apply_all(applier, ledger, at_once, progress)
@@ -145,6 +155,12 @@ class AgentRunner:
         with self.store.transaction() as tx:
             tx.save_agent_result(report, run_id=self.run_id, at=self.clock.now(), complete=False)
         return report
+
+    def _view(self, agent: LinkedAgent) -> AgentView:
+        with step(StepName.LOAD, OURSELVES) as counts:
+            view = self.store.agent_view(agent.agent_id)
+            counts.update(events=len(view.events), rdvs=len(view.rdvs), absences=len(view.absences))
+        return view
 
     def _settle(
         self, recorder: Recorder, ledger: Ledger, view: AgentView, reading: RdvSolidaritesReading
@@ -199,7 +215,7 @@ class AgentRunner:
             seconds=self._seconds(),
         )
         now = self.clock.now()
-        with self.store.transaction() as tx:
+        with step(StepName.RECORD, OURSELVES), self.store.transaction() as tx:
             tx.replace_holds(agent.agent_id, guarded.held, run_id=self.run_id, at=now)
             if not self.dry_run:
                 rules = self.context.rules(agent)
@@ -210,6 +226,9 @@ class AgentRunner:
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))
             done = complete and not problems
             tx.save_agent_result(report, run_id=self.run_id, at=now, complete=done, as_of=self.as_of)
+        told = watcher()
+        if told is not None and not self.dry_run:
+            told.worked(agent, report, progress.began)
         return report
 
     def _apply_all(

@@ -25,6 +25,7 @@ from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.planning.blocks import interval_text
 from gateway.sync.record import Recorder, Result
+from gateway.sync.steps import OURSELVES, StepName, step, watcher
 from gateway.sync.undo.planning import RAW
 from gateway.sync.values import Action, ObjectKind, OpenIntent, Operation, Problem, Side
 from mappings.absence_event import absence_span
@@ -80,16 +81,25 @@ class Applier:
 
     def apply(self, ledger: Ledger, operation: Operation) -> Applied:
         """Do one operation. Errors of the tree become a `Problem`; anything else is our bug and goes up."""
+        applied = self._apply(ledger, operation)
+        told = watcher()
+        if told is not None:
+            told.applied(operation, applied.outcome.value, self.clock.now())
+        return applied
+
+    def _apply(self, ledger: Ledger, operation: Operation) -> Applied:
         if operation.action is Action.PAIR:
             self.recorder.paired(ledger, operation)
             return Applied(Outcome.DONE)
         intent: OpenIntent | None = None
         try:
-            ready = self._prepare(operation)
-            result = Result()
-            if ready.send is not None:
-                intent = self._open(operation, ready.before)
-                result = replace(ready.send(), before=ready.before)
+            with step(StepName.WRITE, remote_of(operation) or OURSELVES, expected=_Braked) as counts:
+                counts[f"{operation.action}_{operation.kind}"] = 1
+                ready = self._prepare(operation)
+                result = Result()
+                if ready.send is not None:
+                    intent = self._open(operation, ready.before)
+                    result = replace(ready.send(), before=ready.before)
         except _Braked as brake:
             return Applied(brake.outcome)
         except AnswerLost as error:

@@ -31,6 +31,7 @@ from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, RdvSolidaritesReading, ReadingSettings
 from gateway.sync.outages import Outage, resting
 from gateway.sync.planning import PlanContext
+from gateway.sync.steps import Watcher, watched
 from gateway.sync.values import AgentReport, AgentState, HoldReason, LinkedAgent, RunReport
 from mappings.identity import Identity
 
@@ -80,7 +81,7 @@ class Engine:
     """Runs syncs. The caller holds the sync lock; runs of one process on different agents may go on side by side.
 
     `pools` makes the executor for one server, by name; None: a few threads each. `counter`: by which a database of an
-    earlier day is known for one.
+    earlier day is known for one. `watcher` is told of every step.
     """
 
     def __init__(
@@ -95,8 +96,10 @@ class Engine:
         new_id: Callable[[], str],
         pools: Callable[[str], Executor] | None = None,
         counter: RunCounter | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._store = store
+        self._watcher = watcher
         self._counter = counter or NoRunCounter()
         self._rdv_solidarites = rdv_solidarites
         self._accounts = accounts
@@ -133,8 +136,26 @@ class Engine:
         RDV-Solidarités, which is not read then. Such a run is one of many small ones: it leaves no row when it found
         nothing, what too many agents lose at once is judged over all of them, and requests are not told by run.
         """
-        started = self._clock.now()
         run_id = self._new_id()
+        with watched(self._watcher, run_id):
+            report = self._run(run_id, agent_ids, reading, dry_run=dry_run, on_report=on_report)
+            if self._watcher is not None:
+                self._watcher.ended(report)
+            # Small runs that did nothing come by the thousand.
+            say = _LOG.debug if reading is not None and not _is_news(report) else _LOG.info
+            say("run finished", agents=len(report.agents), seconds=round(report.seconds, 3), dry_run=dry_run)
+        return report
+
+    def _run(
+        self,
+        run_id: str,
+        agent_ids: Collection[int] | None,
+        reading: RdvSolidaritesReading | None,
+        *,
+        dry_run: bool,
+        on_report: Callable[[AgentReport], None] | None,
+    ) -> RunReport:
+        started = self._clock.now()
         requests_before = self._requests()
         active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
         outages = self._store.outages()
@@ -180,7 +201,6 @@ class Engine:
             else:
                 tx.finish_small_run(report, at=finished)
             forget_what_is_over(self._store, tx)
-        _LOG.info("run finished", run_id=run_id, agents=len(reports), seconds=report.seconds, dry_run=dry_run)
         return report
 
     def read_rdv_solidarites(self) -> RdvSolidaritesReading:
@@ -190,7 +210,8 @@ class Engine:
         """
         run_id, started, requests_before = self._new_id(), self._clock.now(), self._requests()
         active = self._store.agents(states=(AgentState.FIRST_RUN, AgentState.LIVE))
-        reading = self._reader(run_id).read(frozenset(agent.agent_id for agent in active))
+        with watched(self._watcher, run_id):
+            reading = self._reader(run_id).read(frozenset(agent.agent_id for agent in active))
         if reading.problems:
             now = self._clock.now()
             report = RunReport(
@@ -299,6 +320,10 @@ class Engine:
             digest_key=self._keys.digest_key,
             run_id=run_id,
         )
+
+
+def _is_news(report: RunReport) -> bool:
+    return bool(report.problems) or any(each.done or each.problems for each in report.agents)
 
 
 def _live(agents: Iterable[LinkedAgent]) -> int:

@@ -22,6 +22,7 @@ from connectors.errors import Addressee, ConnectorError
 from connectors.ports import CalendarAccount
 from gateway.sync.agent_run import Unfinished
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading, problem_of
+from gateway.sync.steps import StepName, about, in_context, step
 from gateway.sync.values import AgentReport, CalendarRef, LinkedAgent, Problem
 
 _LOG = structlog.get_logger(__name__)
@@ -93,9 +94,9 @@ class Fleet:
                 host = self._host(name)
                 if host not in self._pools:
                     self._pools[host] = stack.enter_context(self._make_pool(host))
-            shared.submit(self._safely, self._read_rdv_solidarites)
+            shared.submit(in_context(self._safely), self._read_rdv_solidarites)
             for name, refs in by_account.items():
-                self._pools[self._host(name)].submit(self._safely, self._read_account, name, refs)
+                self._pools[self._host(name)].submit(in_context(self._safely), self._read_account, name, refs)
             for _ in self._agents:
                 self._finished.acquire()
             if self._unfinished and self._fatal is None:
@@ -144,7 +145,9 @@ class Fleet:
                 self._calendar_read(ref, problem)
             return
         try:
-            marks = {mark.calendar: mark.mark for mark in account.look()}
+            with step(StepName.LOOK_AT_HOME, account.name) as counts:
+                marks = {mark.calendar: mark.mark for mark in account.look()}
+                counts["calendars"] = len(marks)
         except Exception as error:  # noqa: BLE001 - told to the agents of this account
             problem = _as_problem(error, None)
             for ref in refs:
@@ -152,7 +155,7 @@ class Fleet:
             return
         pool = self._pools[account.host]
         for ref in refs:
-            pool.submit(self._safely, self._read_calendar, account, ref, marks.get(ref.calendar, ""))
+            pool.submit(in_context(self._safely), self._read_calendar, account, ref, marks.get(ref.calendar, ""))
 
     def _read_calendar(self, account: CalendarAccount, ref: CalendarRef, mark: str) -> None:
         if self._steps.halted():
@@ -178,7 +181,7 @@ class Fleet:
                     ready.append(agent_id)
         for agent_id in ready:
             pool = self._pools[self._host(self._agents[agent_id].target.account)]
-            pool.submit(self._safely, self._work, agent_id)
+            pool.submit(in_context(self._safely), self._work, agent_id)
 
     def _leave_out(self, refs: list[CalendarRef]) -> None:
         """Calendars that are not read any more: nobody is worked on without them (`halted` stays so)."""
@@ -202,7 +205,8 @@ class Fleet:
             worked = self._steps.failed(agent, problems)
         else:
             try:
-                worked = self._steps.work(agent, self._reading.result())
+                with about(agent_id):
+                    worked = self._steps.work(agent, self._reading.result())
             except Exception as error:  # noqa: BLE001 - one agent's trouble never stops the others
                 worked = self._steps.failed(agent, (_as_problem(error, agent_id),))
         if isinstance(worked, Unfinished):
@@ -218,13 +222,14 @@ class Fleet:
         for each in unfinished:
             agent_id = each.agent.agent_id
             pool = self._pools[self._host(each.agent.target.account)]
-            pool.submit(self._safely, self._resume, each, granted.get(agent_id, {}))
+            pool.submit(in_context(self._safely), self._resume, each, granted.get(agent_id, {}))
         for _ in unfinished:
             self._finished.acquire()
 
     def _resume(self, unfinished: Unfinished, granted: Mapping[str, int]) -> None:
         try:
-            report = self._steps.resume(unfinished, granted)
+            with about(unfinished.agent.agent_id):
+                report = self._steps.resume(unfinished, granted)
         except Exception as error:  # noqa: BLE001 - one agent's trouble never stops the others
             agent = unfinished.agent
             report = self._steps.failed(agent, (_as_problem(error, agent.agent_id),))

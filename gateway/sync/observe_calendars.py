@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,6 +16,7 @@ from gateway.store.store import Store
 from gateway.store.values import CalendarState, KnownItem
 from gateway.sync.observed_changes import note_changes
 from gateway.sync.planning.context import title_digest
+from gateway.sync.steps import StepName, step, watcher
 from gateway.sync.values import CalendarRef, SeenEvent, Side
 from mappings.busy_rules import Patterns
 from mappings.identity import NAMESPACE
@@ -49,14 +51,32 @@ class CalendarObserver:
         """
         state = self.store.calendar_state(ref)
         if state is not None and state.patterns != self.patterns.digest:
-            self._read_again(account, ref, mark, run_id)
+            with step(StepName.READ_CALENDAR, account.name) as counts:
+                counts["events"] = self._read_again(account, ref, mark, run_id)
             return True
         cursor = state.cursor if state else None
         if state is not None and mark and state.mark == mark and not account.is_due(ref.calendar, cursor):
+            self._tell(ref, frozenset())
             return False
+        with step(StepName.READ_CALENDAR, account.name) as counts:
+            self._read_changes(account, ref, mark, state, counts, run_id=run_id)
+        return True
+
+    def _read_changes(
+        self,
+        account: CalendarAccount,
+        ref: CalendarRef,
+        mark: str,
+        state: CalendarState | None,
+        counts: Counter[str],
+        *,
+        run_id: str,
+    ) -> None:
+        """What the calendar says since that state. Page by page, each a transaction: a calendar may hold more bodies
+        than memory should."""
+        cursor = state.cursor if state else None
         more = True
         while more:
-            # Page by page, each a transaction: a calendar may hold more bodies than memory should.
             known = self.store.known_items(ref)
             read_at = self.clock.now()
             versions = {href: item.version for href, item in known.items()}
@@ -72,11 +92,21 @@ class CalendarObserver:
             before = known if state is not None else None
             self._keep(ref, kept, events, gone=gone, known=before, run_id=run_id)
             cursor = changes.cursor
-        return True
+            counts.update(pages=1, events=len(events), gone=len(gone), known=len(known))
+            # A calendar's first reading is no news.
+            self._tell(ref, frozenset(event.href for event in events) | gone if state is not None else frozenset())
 
-    def _read_again(self, account: CalendarAccount, ref: CalendarRef, mark: str, run_id: str) -> None:
+    def _tell(self, ref: CalendarRef, news: frozenset[str]) -> None:
+        told = watcher()
+        if told is not None:
+            told.seen(ref, news, self.clock.now())
+
+    def _read_again(self, account: CalendarAccount, ref: CalendarRef, mark: str, run_id: str) -> int:
         """Ask every event of a calendar about other patterns than before: its titles were not kept, so all of it is
-        read. In one transaction: until each event was asked about the new ones, all stay answers to the old ones."""
+        read. In one transaction: until each event was asked about the new ones, all stay answers to the old ones.
+
+        Says how many there are.
+        """
         known = self.store.known_items(ref)
         versions = dict.fromkeys(known, "")  # whatever is there is wanted
         seen: dict[str, SeenEvent] = {}
@@ -98,6 +128,7 @@ class CalendarObserver:
         state = CalendarState(cursor, mark or changes.mark, read_at, self.patterns.digest)
         forgotten = known.keys() - versions.keys()
         self._keep(ref, state, list(seen.values()), gone=forgotten, known=known, run_id=run_id)
+        return len(seen)
 
     def _events(
         self, account: CalendarAccount, ref: CalendarRef, changes: CalendarChanges, known: Mapping[str, KnownItem]

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
 from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
-from connectors.records import Absence, AbsenceListing, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
+from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
 from gateway.sync.guard.signs import rdvs_restored
 from gateway.sync.observed_changes import note_changes
+from gateway.sync.steps import StepName, step
 from gateway.sync.values import Presence, Problem, Side, Sign
 
 _SYSTEM = "rdv_solidarites"
@@ -79,26 +81,25 @@ class RdvSolidaritesObserver:
     def read(self, enrolled: Collection[int]) -> RdvSolidaritesReading:
         """One reading. Raises `ConnectorError` when even organisations, agents or absences cannot be read."""
         asked_at = self.clock.now()
-        organisations = self.client.organisations()
-        if not organisations:
-            raise ITMustAct(
-                "no organisation is visible to the service account any more",
-                system=_SYSTEM,
-                remedy="Give the service account its roles back; nothing was judged gone meanwhile.",
-            )
-        visible = frozenset(agent.id for agent in self.client.agents())
+        with step(StepName.READ_DIRECTORY, _SYSTEM) as counts:
+            organisations, agents = self._directory()
+            counts.update(organisations=len(organisations), agents=len(agents))
+        visible = frozenset(agent.id for agent in agents)
         epoch = self._note_organisations(organisations, visible)
         with self.store.transaction() as tx:
             tx.keep_selection(self.settings.selection)
         problems = list(self._lost_organisations(organisations))
-        listing = self.client.absences()
-        self._absences(listing, enrolled, visible, problems)
+        with step(StepName.READ_ABSENCES, _SYSTEM) as counts:
+            listing = self.client.absences()
+            counts["absences"] = len(listing.absences)
+            self._absences(listing, enrolled, visible, problems)
         proven_at = listing.requested_at if listing.complete else None
         unreadable = frozenset(number for number, _ in listing.unreadable)
         complete = proven_at is not None
         for organisation in organisations:
             try:
-                complete &= self._rdvs(organisation, enrolled, epoch)
+                with step(StepName.READ_RDVS, _SYSTEM) as counts:
+                    complete &= self._rdvs(organisation, enrolled, epoch, counts)
             except ConnectorError as error:
                 problems.append(problem_of(error, None, f"organisation {organisation.id}"))
                 complete = False
@@ -107,6 +108,16 @@ class RdvSolidaritesObserver:
         return RdvSolidaritesReading(
             visible, proven_at, tuple(problems), complete, sign, unreadable, touched=touched, asked_at=asked_at
         )
+
+    def _directory(self) -> tuple[tuple[Organisation, ...], tuple[Agent, ...]]:
+        organisations = self.client.organisations()
+        if not organisations:
+            raise ITMustAct(
+                "no organisation is visible to the service account any more",
+                system=_SYSTEM,
+                remedy="Give the service account its roles back; nothing was judged gone meanwhile.",
+            )
+        return organisations, self.client.agents()
 
     # --- organisations and agents ----------------------------------------------------------------------------
 
@@ -213,12 +224,13 @@ class RdvSolidaritesObserver:
 
     # --- RDVs ------------------------------------------------------------------------------------------------
 
-    def _rdvs(self, organisation: Organisation, enrolled: Collection[int], epoch: int) -> bool:
+    def _rdvs(self, organisation: Organisation, enrolled: Collection[int], epoch: int, counts: Counter[str]) -> bool:
         """Read the windows of one organisation that are due. False when one could not be read to its end."""
         stored = self.store.rdv_windows(organisation.id)
         observed = self.store.observed_rdvs(organisation.id)
         wanted = self._due(stored, observed)
         listing = self.client.rdvs(organisation.id, wanted)
+        counts.update(organisation=organisation.id, windows=len(wanted), rdvs=len(listing.rdvs))
         unread = [window for window in wanted if not covers(listing.windows, window.start, window.end)]
         done = [window for window in wanted if window not in unread]
         read = tuple(
