@@ -20,7 +20,7 @@ from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
-from gateway.sync.guard.signs import rdvs_restored
+from gateway.sync.guard.signs import Numbered, rdvs_restored
 from gateway.sync.observed_changes import note_changes
 from gateway.sync.steps import StepName, step
 from gateway.sync.values import Presence, Problem, Side, Sign
@@ -103,7 +103,9 @@ class RdvSolidaritesObserver:
             except ConnectorError as error:
                 problems.append(problem_of(error, None, f"organisation {organisation.id}"))
                 complete = False
-        sign = rdvs_restored(*self._mapped()) if proven_at is not None else None
+        sign = (
+            rdvs_restored(self._numbered_absences(listing), self._numbered_rdvs(organisations)) if proven_at else None
+        )
         touched = frozenset(self._touched) & frozenset(enrolled)
         return RdvSolidaritesReading(
             visible, proven_at, tuple(problems), complete, sign, unreadable, touched=touched, asked_at=asked_at
@@ -215,12 +217,27 @@ class RdvSolidaritesObserver:
                 if gone:
                     self._note(tx, "absence", [(f"absence {each.id}", "vanished", None)])
 
-    def _mapped(self) -> tuple[dict[int, int], frozenset[int]]:
-        """Absences in a pool or mirrored: those proven gone, with their agents; and the others that are known."""
+    def _numbered_absences(self, listing: AbsenceListing) -> Numbered:
+        """Of those in a pool or mirrored: the ones proven gone. All others that are known or listed are there."""
         mapped = self.store.mapped_absence_ids()
-        known = [each for each in self.store.observed_absences().values() if each.id in mapped]
-        gone = {each.id: each.agent_id for each in known if each.presence is Presence.GONE}
-        return gone, frozenset(each.id for each in known) - gone.keys()
+        known = self.store.observed_absences().values()
+        gone = {each.id: each.agent_id for each in known if each.id in mapped and each.presence is Presence.GONE}
+        there = {each.id for each in known} | {each.id for each in listing.absences}
+        return Numbered(gone, there - gone.keys())
+
+    def _numbered_rdvs(self, organisations: Iterable[Organisation]) -> Numbered:
+        """Those that have copies and are read no more, proven gone or not yet; and those that are."""
+        copied = self.store.copied_rdv_ids()
+        gone: dict[int, int] = {}
+        there: set[int] = set()
+        for organisation in organisations:
+            for each in self.store.observed_rdvs(organisation.id):
+                if each.missing_readings or each.presence is not Presence.PRESENT:
+                    if each.id in copied:
+                        gone[each.id] = organisation.id
+                else:
+                    there.add(each.id)
+        return Numbered(gone, there)
 
     # --- RDVs ------------------------------------------------------------------------------------------------
 

@@ -151,13 +151,14 @@ class _Rejecting:
         return left_free(wanted, [Interval(start, end)], self.view, occurrences)
 
     def _disbelieve(self, tx: Transaction, hold: HoldRow) -> bool:
-        """Of a restored copy it is the other way round: an approval makes again what it lost."""
+        """Where a copy was restored it is the other way round: an approval puts blocks back where their events are."""
         change = next((each for each in self.plan.changes if change_digest(each) == hold.digest), None)
         if change is None or change.block is None:
             return False
         number = change.block.absence_id
         before = next((block for block in self.view.blocks if block.absence_id == number), change.block)
-        apply_change(tx, change if hold.reason is HoldReason.RDVS_RESTORED else not_believed(change, before))
+        restored = hold.reason in (HoldReason.RDVS_RESTORED, HoldReason.DATABASE_RESTORED)
+        apply_change(tx, change if restored else not_believed(change, before))
         return True
 
 

@@ -11,7 +11,7 @@ from connectors.server_time import ServerTime
 from gateway.rules.values import AgentRules
 from gateway.sync.guard.clock import clock_trouble
 from gateway.sync.guard.fleet import are_many
-from gateway.sync.guard.signs import rdvs_restored, remembered, signs_of
+from gateway.sync.guard.signs import Numbered, rdvs_restored, remembered, signs_of
 from gateway.sync.guard.values import GuardLimits
 from gateway.sync.guard.words import ENDS, WHAT
 from gateway.sync.planning import make_plan
@@ -103,17 +103,34 @@ def test_copies_that_are_back_as_they_once_were_tell_of_a_backup(back: int, *, r
         ({7: 1, 8: 2, 9: 1}, {1, 6}, True),
         ({7: 1, 8: 1, 9: 1}, {1, 6}, False),
         (dict.fromkeys(range(10, 16), 1), {1, 6}, True),
-        ({7: 1, 8: 2}, {1, 6}, False),
+        ({7: 1, 8: 2}, {1, 6}, True),
+        ({8: 1}, {1, 6}, False),
         ({7: 1, 8: 2, 9: 1}, {10}, False),
         ({7: 1, 8: 2, 9: 1}, set(), False),
         ({}, {1}, False),
     ],
-    ids=["newest of two", "newest of one", "six of one", "two", "not the newest", "all", "none"],
+    ids=["newest of two", "newest of one", "six of one", "one each", "one", "not the newest", "all", "none"],
 )
 def test_rdv_solidarites_is_restored_when_exactly_its_newest_absences_are_gone(
     gone: dict[int, int], there: set[int], *, restored: bool
 ) -> None:
-    assert (rdvs_restored(gone, there) is not None) is restored
+    assert (rdvs_restored(Numbered(gone, there)) is not None) is restored
+
+
+@pytest.mark.parametrize(
+    ("absences", "rdvs", "restored"),
+    [
+        (Numbered({8: 1}, {1, 6}), Numbered({30: 1}, {20}), True),
+        (Numbered({8: 1}, {1, 6}), Numbered({30: 1}, {31}), False),
+        (Numbered({8: 1}, {1, 9}), Numbered({30: 1}, {20}), False),
+        (Numbered({}, {1, 6}), Numbered({30: 1}, {20}), False),
+    ],
+    ids=["newest of both", "a newer RDV is there", "a newer absence is there", "RDVs alone"],
+)
+def test_the_newest_rdvs_bear_witness_to_a_small_loss_of_absences(
+    absences: Numbered, rdvs: Numbered, *, restored: bool
+) -> None:
+    assert (rdvs_restored(absences, rdvs) is not None) is restored
 
 
 @pytest.mark.parametrize(("total", "freed", "many"), [(6, 6, True), (5, 5, False), (40, 7, False), (30, 7, True)])

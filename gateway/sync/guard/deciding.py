@@ -216,10 +216,10 @@ def _explain(operation: Operation, reason: HoldReason, context: GuardContext) ->
 def _judge_changes(plan: Plan, context: GuardContext) -> tuple[tuple[Change, ...], tuple[Held, ...]]:
     """What persons did to blocks is taken over, unless it is too much at once, or a restored copy explains it.
 
-    An approval believes it. That of a restored copy makes again what the copy lost.
+    An approval believes it. That of a restored copy makes again what the copy lost; that of a database of an earlier
+    day lets a block go to where its event is: it may be we who moved it since.
     """
     signs = {sign.reason: sign for sign in context.signs}
-    sign = signs.get(HoldReason.RDVS_RESTORED) or signs.get(HoldReason.MANY_FREED)
     before = {block.absence_id: block for block in context.blocks}
     believed: list[Change] = []
     held: list[Held] = []
@@ -228,6 +228,7 @@ def _judge_changes(plan: Plan, context: GuardContext) -> tuple[tuple[Change, ...
         if change.kind not in HANDS or block is None:
             believed.append(change)
             continue
+        sign = _doubt(change, signs)
         waiting = _as_operation(change, block)
         digest = waiting.digest
         approved = digest in context.approvals
@@ -239,6 +240,12 @@ def _judge_changes(plan: Plan, context: GuardContext) -> tuple[tuple[Change, ...
         else:
             held.append(Held(waiting, sign.reason, f"{what(sign.reason)} ({sign.explanation})"))
     return tuple(believed), tuple(held)
+
+
+def _doubt(change: Change, signs: Mapping[HoldReason, Sign]) -> Sign | None:
+    """What makes it doubtful that a person did this."""
+    of_day_before = signs.get(HoldReason.DATABASE_RESTORED) if change.kind is not ChangeKind.BLOCK_FREED else None
+    return signs.get(HoldReason.RDVS_RESTORED) or of_day_before or signs.get(HoldReason.MANY_FREED)
 
 
 def not_believed(change: Change, before: PoolBlock) -> Change:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from gateway.rules.values import AgentRules
@@ -23,6 +24,7 @@ from mappings.identity import NAMESPACE
 _FEW_LEFT = 0.2
 _OLD_VERSIONS = 2
 _NEWEST_GONE = 3
+_NEWEST_OF_SEVERAL = 2
 _NEWEST_OF_ONE = 6
 HANDS = frozenset({ChangeKind.BLOCK_FREED, ChangeKind.BLOCK_SHORTENED, ChangeKind.BLOCK_RELEASED})
 """Changes by which a person takes a block away from the gateway, in whole or in part."""
@@ -85,23 +87,29 @@ def _shrunken(view: AgentView, rules: AgentRules) -> Sign | None:
 
 
 def _calendar_restored(view: AgentView, earlier: Mapping[int, Collection[str]]) -> Sign | None:
-    """Copies of RDVs that are gone and are the last that were written, or that are back as they once were."""
+    """Copies of RDVs that are back as they once were; or the last that were written are gone, or back, and no other."""
     events = {(event.ref, event.href): event for event in view.events}
     gone: list[datetime] = []
-    there: list[datetime] = []
+    back: list[datetime] = []
+    as_left: list[datetime] = []
     old = 0
     for copy in view.copies:
         event = events.get((copy.ref, copy.href))
+        is_back = (
+            event is not None
+            and event.owned_digest != copy.owned_digest
+            and event.owned_digest in earlier.get(copy.rdv_id, ())
+        )
+        old += is_back
         if copy.written_at is not None:
-            (gone if event is None else there).append(copy.written_at)
-        if event is not None and event.owned_digest != copy.owned_digest:
-            old += event.owned_digest in earlier.get(copy.rdv_id, ())
+            (gone if event is None else back if is_back else as_left).append(copy.written_at)
     if old >= _OLD_VERSIONS:
         return Sign(HoldReason.CALENDAR_RESTORED, f"{old} copies of RDVs are back as they were at an earlier time")
-    if len(gone) >= _NEWEST_GONE and there and min(gone) > max(there):
-        text = f"the last {len(gone)} copies of RDVs that were written are gone, and no other"
-        return Sign(HoldReason.CALENDAR_RESTORED, text)
-    return None
+    enough = len(gone) + len(back) >= (_NEWEST_GONE if not back else _OLD_VERSIONS)
+    if not enough or not as_left or min((*gone, *back)) <= max(as_left):
+        return None
+    text = f"the last {len(gone) + len(back)} copies of RDVs that were written are gone or as they were before"
+    return Sign(HoldReason.CALENDAR_RESTORED, f"{text}, and no other")
 
 
 def _many_freed(view: AgentView, changes: Collection[Change], rules: AgentRules) -> Sign | None:
@@ -113,15 +121,33 @@ def _many_freed(view: AgentView, changes: Collection[Change], rules: AgentRules)
     return None
 
 
-def rdvs_restored(gone: Mapping[int, int], there: Collection[int]) -> Sign | None:
-    """Several absences are gone, and exactly those with the highest ids: numbers are given in order, so that this is
-    what a copy of an earlier day looks like.
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """Things of one kind that RDV-Solidarités numbers in order. `gone`: those of them that it holds no more, with whose
+    they were; `there`: numbers of the others, of whomever."""
 
-    `gone`: agents by absence, of those that the gateway knows and that are proven gone; `there`: the others. One agent
-    may well remove what they made last.
+    gone: Mapping[int, int]
+    there: Collection[int]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether exactly those with the highest numbers are gone: what a copy of an earlier day looks like."""
+        return bool(self.gone and self.there) and min(self.gone) > max(self.there)
+
+
+def rdvs_restored(absences: Numbered, rdvs: Numbered = Numbered({}, ())) -> Sign | None:
+    """RDV-Solidarités as a whole looks like a copy of an earlier day.
+
+    Absences: the newest are gone, of several agents. One agent may well remove what they made last, so that it takes
+    more of them; or that the newest RDVs are gone too, which nobody removes by the way.
     """
-    enough = len(gone) >= (_NEWEST_GONE if len(set(gone.values())) > 1 else _NEWEST_OF_ONE)
-    if not enough or not there or min(gone) < max(there):
+    lost = len(absences.gone)
+    if not absences.is_cut:
         return None
-    text = f"the {len(gone)} absences with the highest numbers are gone, and no other: as after restoring a backup"
+    if rdvs.is_cut:
+        text = f"the newest absences ({lost}) and the newest RDVs ({len(rdvs.gone)}) are gone, and no other"
+        return Sign(HoldReason.RDVS_RESTORED, f"{text}: as after restoring a backup")
+    if lost < (_NEWEST_OF_SEVERAL if len(set(absences.gone.values())) > 1 else _NEWEST_OF_ONE):
+        return None
+    text = f"the {lost} absences with the highest numbers are gone, and no other: as after restoring a backup"
     return Sign(HoldReason.RDVS_RESTORED, text)
