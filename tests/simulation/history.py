@@ -89,6 +89,7 @@ def _play(world: World, steps: int) -> None:
     _end(world)
     oracle.check(world)
     _take_back(world)
+    oracle.journal_holds(world)
 
 
 def _set_up(world: World) -> None:
