@@ -26,6 +26,7 @@ from pydantic import (
 from connectors.allowed_hosts import host_and_port, patterns_of
 from connectors.hosts import HostPattern, is_loopback
 from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
+from gateway.settings_alerts import AlertsSection, MailSection
 from gateway.settings_database import DatabasePlace
 from gateway.settings_journal import JournalSection
 from gateway.settings_network import NetworkSection
@@ -247,6 +248,8 @@ class Settings(Section):
     notices: NoticesSection = NoticesSection()
     outliers: OutliersSection = OutliersSection()
     journal: JournalSection = JournalSection()
+    mail: MailSection = MailSection()
+    alerts: AlertsSection = AlertsSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

@@ -263,8 +263,9 @@ class TestDocuments:
             "reminder_minutes",
             "keep_entries",
         )
+        mail_and_hooks = ("host ", "port ", "username", "sender", "name ", "url ", "audiences")
         selectors = ("organisation", "service", "motif ", "agent", "calendar ")
-        ways = (*keys, *selectors, "_env", "_file", "proxy", "allowed_", "[", "12 ")
+        ways = (*keys, *mail_and_hooks, *selectors, "_env", "_file", "proxy", "allowed_", "[", "12 ")
         plain = "\n".join(
             line.removeprefix("# ")
             if re.match(r"# [a-z_]+ = ", line) and not any(way in line.split("=")[0] for way in ways)

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from gateway.cli.alert_commands import alerts_app
 from gateway.cli.exits import Exit
 from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, outage_app, pins, reject, undo
 from gateway.cli.journal_commands import journal_app
@@ -40,6 +41,7 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(journal_app, name="journal")
 app.command(name="seen-by")(seen_by)
 app.add_typer(outage_app, name="outage")
+app.add_typer(alerts_app, name="alerts")
 for command_on_holds in (holds, reject, pins, undo):
     app.command()(command_on_holds)
 

@@ -136,10 +136,11 @@ def conflict_counts(connection: Connection) -> dict[int, dict[ConflictKind, int]
     return counts
 
 
-def notices(connection: Connection, limit: int) -> tuple[ConflictNotice, ...]:
+def notices(connection: Connection, limit: int, *, only_over: bool = False) -> tuple[ConflictNotice, ...]:
     live = select(linked_agent.c.agent_id).where(linked_agent.c.state == AgentState.LIVE.value)
     here = and_(conflict.c.over_at.is_(None), conflict.c.told_at.is_(None))
-    query = _EVERY.where(or_(here, conflict.c.over_at.is_not(None)))
+    over = conflict.c.over_at.is_not(None)
+    query = _EVERY.where(over if only_over else or_(here, over))
     query = query.where(conflict.c.agent_id.in_(live), conflict.c.tell != "[]").limit(limit)
     return tuple(
         ConflictNotice(_conflict(row), row.since, _addressees(row), over=row.over_at is not None)

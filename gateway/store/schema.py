@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0008"
+REVISION = "0009"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -435,6 +435,34 @@ first_plan = Table(
     Column("rdv_solidarites_writes", Integer, nullable=False),
     Column("weekly_minutes", Integer, nullable=False),
     Column("near_twins", Integer, nullable=False),
+)
+
+# --- alerts --------------------------------------------------------------------------------------------------
+
+alert = Table(
+    "alert",
+    metadata,
+    Column("key", AnyText, primary_key=True),  # keyed digest of the cause
+    Column("first_seen", Instant, nullable=False),
+    Column("gone_at", Instant),
+    Column("told_at", Instant),  # NULL: nobody was told
+    Column("last_told_at", Instant),
+    Column("times", Integer, nullable=False),
+    Column("content", LargeBinary, nullable=False),  # the cause
+)
+
+alert_message = Table(
+    "alert_message",
+    metadata,
+    Column("id", AnyText, primary_key=True),
+    Column("channel", AnyText, nullable=False),
+    Column("addressees", AnyText, nullable=False),  # keyed digest of whom it is for
+    Column("made_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),  # not before that
+    Column("attempts", Integer, nullable=False),
+    Column("sent_at", Instant),
+    Column("given_up_at", Instant),
+    Column("content", LargeBinary),  # NULL: it is on its way no more
 )
 
 # --- journal -------------------------------------------------------------------------------------------------

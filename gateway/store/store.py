@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping
 
 from connectors.errors import OurBug
+from gateway.alerts.values import Entry, Identity
 from gateway.journal import history, log, retention
 from gateway.journal.log import JournalFilter
 from gateway.journal.verify import Given, Verdict, verify
@@ -17,6 +18,7 @@ from gateway.keys import Keyring
 from gateway.store import (
     agents,
     agreed,
+    alerts,
     brakes,
     calendars,
     conflicts,
@@ -28,6 +30,7 @@ from gateway.store import (
     undoing,
     work,
 )
+from gateway.store.alerts import MessageCounts, QueuedMessage
 from gateway.store.database import Database
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
@@ -58,6 +61,7 @@ from gateway.sync.values import (
     Pin,
     PlanFigures,
     Stop,
+    Suppression,
 )
 
 
@@ -261,11 +265,11 @@ class Store:
         with self._database.read() as connection:
             return conflicts.conflict_counts(connection)
 
-    def conflict_notices(self, limit: int = 1_000) -> tuple[ConflictNotice, ...]:
+    def conflict_notices(self, limit: int = 1_000, *, only_over: bool = False) -> tuple[ConflictNotice, ...]:
         """What is to be told of the conflicts of live agents: each once when it is there, and, if that was told, once
         when it is over before its time came. Given again until `Transaction.mark_told`."""
         with self._database.read() as connection:
-            return conflicts.notices(connection, limit)
+            return conflicts.notices(connection, limit, only_over=only_over)
 
     def stop(self) -> Stop | None:
         """What a person said to stop all writes; None: nobody did."""
@@ -329,6 +333,43 @@ class Store:
         """What the journal tells of these (`rdv 12`, `absence 34`, an href), newest first, without content."""
         with self._database.read() as connection:
             return history.history(connection, references, limit)
+
+    # --- alerts ----------------------------------------------------------------------------------------------
+
+    def alert_entries(self) -> dict[Identity, Entry]:
+        """What is remembered of every cause."""
+        with self._database.read() as connection:
+            return alerts.entries(connection, self._keys)
+
+    def due_messages(self, now: datetime, limit: int) -> tuple[QueuedMessage, ...]:
+        """Messages to send now, those that wait longest first."""
+        with self._database.read() as connection:
+            return alerts.due(connection, self._keys, now, limit)
+
+    def last_messages(self) -> Mapping[str, datetime]:
+        """By group (`QueuedMessage.group`), when the last message to it was made, as far as that is remembered."""
+        with self._database.read() as connection:
+            return alerts.last_made(connection)
+
+    def messages_made(self, since: datetime) -> int:
+        """How many messages were made after an instant."""
+        with self._database.read() as connection:
+            return alerts.made_since(connection, since)
+
+    def message_counts(self) -> MessageCounts:
+        """How many wait, and what became of the others."""
+        with self._database.read() as connection:
+            return alerts.counts(connection)
+
+    def digested_week(self) -> str | None:
+        """The week, as `2026-W10`, whose digest was made last."""
+        with self._database.read() as connection:
+            return alerts.digested_week(connection)
+
+    def suppressions_after(self, moment: datetime) -> tuple[Suppression, ...]:
+        """Of all agents, those of time that ends after a wall-clock."""
+        with self._database.read() as connection:
+            return alerts.suppressions_after(connection, moment)
 
     # --- figures ---------------------------------------------------------------------------------------------
 

@@ -9,10 +9,25 @@ from sqlalchemy import Connection
 
 from connectors.errors import OurBug
 from connectors.records import Absence, Rdv, RdvSelection
+from gateway.alerts.values import Entry, Identity
 from gateway.journal import checkpoints, log, retention
 from gateway.journal.checkpoints import Checkpoint
 from gateway.keys import Keyring
-from gateway.store import agents, agreed, brakes, calendars, conflicts, guarding, observed, runs, secret, undoing, work
+from gateway.store import (
+    agents,
+    agreed,
+    alerts,
+    brakes,
+    calendars,
+    conflicts,
+    guarding,
+    observed,
+    runs,
+    secret,
+    undoing,
+    work,
+)
+from gateway.store.alerts import QueuedMessage
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.values import CalendarState, ConflictNotice, OrganisationState, StoredWindow
 from gateway.sync.outages import Outage
@@ -318,6 +333,36 @@ class Transaction:
     def mark_told(self, told: Iterable[ConflictNotice], *, at: datetime) -> None:
         """These notices (`Store.conflict_notices`) reached whom they were for: none of them is given again."""
         conflicts.mark_told(self._connection, told, at=at)
+
+    # --- alerts ----------------------------------------------------------------------------------------------
+
+    def save_alerts(self, changed: Iterable[Entry], dropped: Iterable[Identity]) -> None:
+        """Remember these as they are now, and forget those."""
+        alerts.save_entries(self._connection, self._keys, changed, dropped)
+
+    def queue_messages(self, messages: Iterable[QueuedMessage]) -> None:
+        """To be sent."""
+        alerts.queue(self._connection, self._keys, messages)
+
+    def begin_attempt(self, message: QueuedMessage, *, next_at: datetime) -> bool:
+        """Commit to sending it now; False: somebody else did. `next_at`: when it is tried again if nothing is noted."""
+        return alerts.begin_attempt(self._connection, message, next_at)
+
+    def message_sent(self, message_id: str, *, at: datetime) -> None:
+        """It was taken by whoever delivers it. Its content is erased."""
+        alerts.end_message(self._connection, message_id, sent_at=at, given_up_at=None)
+
+    def message_given_up(self, message_id: str, *, at: datetime) -> None:
+        """It will not be taken. Its content is erased."""
+        alerts.end_message(self._connection, message_id, sent_at=None, given_up_at=at)
+
+    def set_digested_week(self, week: str) -> None:
+        """The digest of this week (`2026-W10`) is made."""
+        alerts.set_digested_week(self._connection, week)
+
+    def forget_messages(self, before: datetime) -> None:
+        """Those that were sent or given up before an instant."""
+        alerts.forget_messages(self._connection, before)
 
     # --- runs, journal, secrets ------------------------------------------------------------------------------
 

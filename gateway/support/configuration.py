@@ -91,6 +91,16 @@ def configuration_facts(settings: Settings, names: Pseudonyms, profiles: Collect
             "writes_per_day": settings.limits.writes_per_day,
         },
         "aliases": len(settings.aliases),
+        "mail": {"host": settings.mail.host is not None, "security": settings.mail.security},
+        "alerts": {
+            "it": len(settings.alerts.it),
+            "referentes": len(settings.alerts.referentes),
+            "agents": settings.alerts.agents,
+            "off": sorted(settings.alerts.off),
+            "stale_minutes": settings.alerts.stale_minutes,
+            "messages_per_hour": settings.alerts.messages_per_hour,
+            "webhooks": len(settings.alerts.webhooks),
+        },
         "outliers": {
             "deviations": settings.outliers.deviations,
             "smallest_group": settings.outliers.smallest_group,
