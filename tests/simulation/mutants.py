@@ -52,7 +52,7 @@ _PLANNING = f"{_SYNC}planning."
 _TEXTS: dict[str, Mutant] = {
     # --- intents and lost answers
     "intents forgotten": Mutant(
-        "gateway.store.work:open_intents", "columns.outcome.is_(None)", 'columns.outcome == "forgotten"'
+        "gateway.store.work:open_intents", "opened_at, highest, before in rows", "opened_at, highest, before in ()"
     ),
     "creation tried again early": Mutant(
         f"{_SETTLE}_close_if_late", "read_at >= intent.opened_at + patience", "read_at >= intent.opened_at", _LATE
@@ -87,7 +87,7 @@ _TEXTS: dict[str, Mutant] = {
     ),
     "absence not compared before a write": Mutant(f"{_APPLY}_current_absence", "!= operation.basis", '== ""', _RIVALS),
     "pre-image not kept": Mutant(
-        f"{_APPLY}apply", "replace(ready.send(), before=ready.before)", "ready.send()", _EDITED
+        f"{_APPLY}_apply", "replace(ready.send(), before=ready.before)", "ready.send()", _EDITED
     ),
     "titles that persons typed overwritten": Mutant(
         f"{_APPLY}_update_absence", "operation.kind is ObjectKind.BUSY_BLOCK and is_tagged(current.title)", "True"
@@ -101,7 +101,7 @@ _TEXTS: dict[str, Mutant] = {
     ),
     # --- proofs of absence, cursors
     "cursor moved before what it stands for is kept": Mutant(
-        f"{_SYNC}observe_calendars:CalendarObserver.read",
+        f"{_SYNC}observe_calendars:CalendarObserver._read_changes",
         "events = self._events(account, ref, changes, known)",
         "self._keep(ref, CalendarState(changes.cursor, mark or changes.mark, read_at, self.patterns.digest), [],"
         " gone=(), known=None, run_id=run_id); events = self._events(account, ref, changes, known)",
