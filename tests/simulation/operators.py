@@ -15,7 +15,7 @@ from connectors.errors import ConnectorError
 from gateway.sync.engine import plan_context
 from gateway.sync.outages import Outage, declared, ended
 from gateway.sync.rejecting import reject, unpin
-from gateway.sync.values import Action, Suppression
+from gateway.sync.values import Action, ObjectKind, Suppression
 from tests.simulation.weather import Killed
 from tests.simulation.world import World
 
@@ -107,6 +107,13 @@ def _noticed(world: World) -> Iterator[None]:
             for id_ in old.keys() | pool.keys():
                 if old.get(id_) != pool.get(id_):
                     for interval in filter(None, (old.get(id_), pool.get(id_))):
+                        memory.edited(interval)
+            # An undo whose answer was lost frees its time when it is settled, in a later run.
+            for intent in world.store.open_intents(person.agent_id):
+                operation = intent.operation
+                times = operation.interval and (operation.interval.start, operation.interval.end)
+                if operation.undoes and operation.kind is ObjectKind.BUSY_BLOCK:
+                    for interval in filter(None, (times, pool.get(operation.absence_id or 0))):
                         memory.edited(interval)
             memory.dirty, memory.last = True, None
             memory.freed = [replace(each, certain=False) for each in memory.freed]
