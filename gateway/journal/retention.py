@@ -14,7 +14,15 @@ from connectors.errors import ITMustAct
 from gateway.journal import checkpoints, log
 from gateway.journal.chain import chain_of
 from gateway.keys import Keyring
-from gateway.store.schema import intent, journal, journal_content, linked_agent, observed_absence, undo_step
+from gateway.store.schema import (
+    intent,
+    journal,
+    journal_content,
+    known_record,
+    linked_agent,
+    observed_absence,
+    undo_step,
+)
 from gateway.sync.values import AgentState, JournalEntry
 
 BATCH = 5_000
@@ -122,6 +130,7 @@ def erase_person(connection: Connection, keys: Keyring, agent_id: int, *, at: da
         _delete_content(connection, ids[start : start + BATCH])
     _delete_steps(connection, of_agent)
     connection.execute(delete(observed_absence).where(observed_absence.c.agent_id == agent_id))
+    connection.execute(delete(known_record).where(known_record.c.agent_id == agent_id))
     connection.execute(delete(intent).where(intent.c.agent_id == agent_id))
     connection.execute(
         update(linked_agent).where(linked_agent.c.agent_id == agent_id).values(state=AgentState.LEFT.value)

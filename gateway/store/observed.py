@@ -167,7 +167,7 @@ def keep_selection(connection: Connection, keys: Keyring, selection: RdvSelectio
 
 def _reduce_rdvs(connection: Connection, keys: Keyring, selection: RdvSelection) -> None:
     ids = connection.scalars(select(observed_rdv.c.id)).all()
-    for some in _batches(ids):
+    for some in batches(ids):
         rows: list[dict[str, object]] = []
         query = select(observed_rdv.c.id, observed_rdv.c.content).where(observed_rdv.c.id.in_(some))
         for id_, content in connection.execute(query):
@@ -263,7 +263,7 @@ def _stored_rdvs(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[
     """By id: digest, presence, why missing, readings without it, epoch of the agent list."""
     return {
         id_: (digest, presence, because, readings, epoch)
-        for some in _batches(ids)
+        for some in batches(ids)
         for id_, digest, presence, because, readings, epoch in connection.execute(_STORED_RDVS, {"of_id": some})
     }
 
@@ -295,6 +295,15 @@ def observed_absences(connection: Connection) -> dict[int, ObservedAbsence]:
     return {row[0]: ObservedAbsence(*row[:6], Presence(row[6]), row[7]) for row in connection.execute(_ABSENCES)}
 
 
+def observed_absences_of(connection: Connection, ids: Sequence[int]) -> dict[int, ObservedAbsence]:
+    """Those of these ids that are held."""
+    return {
+        row[0]: ObservedAbsence(*row[:6], Presence(row[6]), row[7])
+        for some in batches(ids)
+        for row in connection.execute(_STORED_ABSENCES, {"of_id": some})
+    }
+
+
 def seen_absences(connection: Connection, keys: Keyring, agent_id: int) -> Iterator[SeenAbsence]:
     rows = connection.execute(_SEEN_ABSENCES, {"of_agent_id": agent_id})
     for id_, owner, starts, ends, rrule, _, presence, because, title in rows:
@@ -307,7 +316,7 @@ def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Abse
     notice_absences(connection, [absence.id for absence in absences])
     stored: dict[int, tuple[object, ...]] = {
         row[0]: tuple(row[1:])
-        for some in _batches([absence.id for absence in absences])
+        for some in batches([absence.id for absence in absences])
         for row in connection.execute(_STORED_ABSENCES, {"of_id": some})
     }
     rows: list[dict[str, object]] = []
@@ -337,7 +346,8 @@ def _title_context(absence_id: int) -> str:
     return f"observed_absence/title/{absence_id}"
 
 
-def _batches(ids: Sequence[int]) -> Iterator[list[int]]:
+def batches(ids: Sequence[int]) -> Iterator[list[int]]:
+    """As many at once as every database takes."""
     rest = iter(ids)
     while some := list(islice(rest, _IDS_AT_ONCE)):
         yield some

@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0009"
+REVISION = "0010"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -214,6 +214,75 @@ observed_absence = Table(
     Column("presence", AnyText, nullable=False),
     _text("missing_because"),
     _one_of("presence", Presence),
+)
+
+last_said = Table(
+    "last_said",
+    metadata,
+    Column("kind", AnyText, nullable=False),
+    Column("number", Identifier, autoincrement=False, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("by_us", Boolean, nullable=False),  # as re-read after our own write; else by a webhook
+    Column("gone", Boolean, nullable=False),
+    PrimaryKeyConstraint("kind", "number"),
+    CheckConstraint("kind IN ('rdv', 'absence')", name="kind"),
+)
+
+known_record = Table(
+    "known_record",
+    metadata,
+    Column("kind", AnyText, nullable=False),
+    Column("number", Identifier, autoincrement=False, nullable=False),
+    Column("agent_id", Identifier, index=True),
+    Column("at", Instant, nullable=False),
+    Column("content", LargeBinary),  # NULL: gone
+    PrimaryKeyConstraint("kind", "number"),
+    CheckConstraint("kind IN ('plage_ouverture', 'lieu')", name="kind"),
+)
+
+# --- webhooks ------------------------------------------------------------------------------------------------
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("digest", AnyText, nullable=False, unique=True),  # keyed, of the raw body
+    Column("organisation_id", Identifier, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("about", AnyText, nullable=False),
+    Column("number", Identifier, nullable=False),
+    Column("applied", Boolean, nullable=False),
+    Column("content", LargeBinary),  # what it says, reduced; erased when it is applied
+    CheckConstraint("NOT applied OR content IS NULL", name="erased"),
+    Index(
+        "ix_webhook_delivery_waiting",
+        "id",
+        sqlite_where=text("NOT applied"),
+        postgresql_where=text("NOT applied"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+webhook_endpoint = Table(
+    "webhook_endpoint",
+    metadata,
+    Column("organisation_id", Identifier, autoincrement=False, nullable=False),
+    Column("channel", AnyText, nullable=False),
+    Column("installed_at", Instant, nullable=False),
+    Column("last_received_at", Instant),
+    Column("received", Identifier, nullable=False),
+    Column("lost", Identifier, nullable=False),
+    PrimaryKeyConstraint("organisation_id", "channel"),
+)
+
+found_first = Table(
+    "found_first",
+    metadata,
+    Column("kind", AnyText, nullable=False),
+    Column("number", Identifier, autoincrement=False, nullable=False),
+    Column("organisation_id", Identifier, nullable=False),
+    Column("at", Instant, nullable=False),
+    PrimaryKeyConstraint("kind", "number"),
 )
 
 # --- agreed --------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from gateway.store import (
 )
 from gateway.store.alerts import MessageCounts, QueuedMessage
 from gateway.store.database import Database
+from gateway.store.last_word import LastWords
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
     AgentStatus,
@@ -47,6 +48,7 @@ from gateway.store.values import (
     RunRow,
     StoredWindow,
 )
+from gateway.store.webhooks import WebhookTables
 from gateway.sync.outages import Outage
 from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
@@ -89,6 +91,18 @@ class Store:
         """
         with self._database.write() as connection:
             yield Transaction(connection, self._keys)
+
+    @contextmanager
+    def webhooks(self) -> Iterator[WebhookTables]:
+        """Webhooks, subscriptions, and what readings found first; for reading."""
+        with self._database.read() as connection:
+            yield WebhookTables(connection, self._keys)
+
+    @contextmanager
+    def words(self) -> Iterator[LastWords]:
+        """What was said last of things of RDV-Solidarités by anything but a listing; for reading."""
+        with self._database.read() as connection:
+            yield LastWords(connection)
 
     @contextmanager
     def sync_lock(self) -> Iterator[None]:

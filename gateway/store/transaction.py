@@ -29,7 +29,9 @@ from gateway.store import (
 )
 from gateway.store.alerts import QueuedMessage
 from gateway.store.conflicts import ConflictChanges
-from gateway.store.values import CalendarState, ConflictNotice, OrganisationState, StoredWindow
+from gateway.store.last_word import LastWords
+from gateway.store.values import CalendarState, ConflictNotice, ObservedAbsence, OrganisationState, StoredWindow
+from gateway.store.webhooks import WebhookTables
 from gateway.sync.outages import Outage
 from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
@@ -68,6 +70,16 @@ class Transaction:
     def __init__(self, connection: Connection, keys: Keyring) -> None:
         self._connection = connection
         self._keys = keys
+
+    @property
+    def webhooks(self) -> WebhookTables:
+        """Webhooks, subscriptions, and what readings found first."""
+        return WebhookTables(self._connection, self._keys)
+
+    @property
+    def words(self) -> LastWords:
+        """What was said last of things of RDV-Solidarités by anything but a listing."""
+        return LastWords(self._connection)
 
     # --- agents ----------------------------------------------------------------------------------------------
 
@@ -173,6 +185,10 @@ class Transaction:
     def notice_absences(self, ids: Collection[int]) -> None:
         """Ids that a listing held, whether or not their absences can be read: the highest one is remembered."""
         agreed.notice_absences(self._connection, ids)
+
+    def held_absences(self, ids: Sequence[int]) -> dict[int, ObservedAbsence]:
+        """Of these absences, those that are held, without decrypting titles."""
+        return observed.observed_absences_of(self._connection, ids)
 
     def save_absence_presence(self, absence_id: int, presence: Presence, because: str) -> None:
         """What is made of an absence that a listing did not hold."""

@@ -17,16 +17,19 @@ from datetime import date, datetime, time, timedelta
 from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
 from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
+from gateway.store.last_word import Thing
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
 from gateway.sync.guard.signs import Numbered, rdvs_restored
+from gateway.sync.lost_webhooks import note_found_first
 from gateway.sync.observed_changes import note_changes
+from gateway.sync.order import MARGIN
 from gateway.sync.steps import StepName, step
 from gateway.sync.values import Presence, Problem, Side, Sign
 
 _SYSTEM = "rdv_solidarites"
-_Change = tuple[str, str, int | None]
+_Change = tuple[int, str, int | None]  # which thing, what befell it, whose it is
 ZONE_DOUBT = timedelta(hours=12)
 """An overseas RDV's start, as the server compares it, may be off by this much (API facts, 5.5)."""
 EVERYWHERE = 0
@@ -154,13 +157,16 @@ class RdvSolidaritesObserver:
         problems: list[Problem],
     ) -> None:
         known = self.store.observed_absences()
-        ours = [absence for absence in listing.absences if absence.agent_id in enrolled]
-        changes = self._absence_changes(ours, known)
-        self._touched.update(agent_id for _, _, agent_id in changes if agent_id is not None)
         with self.store.transaction() as tx:
+            later, unjudged = _later(tx, Thing.ABSENCE, listing.requested_at)
+            ours = [each for each in listing.absences if each.agent_id in enrolled and each.id not in later]
+            changes = self._absence_changes(ours, known)
+            self._touched.update(agent_id for _, _, agent_id in changes if agent_id is not None)
             tx.save_absences(ours)
             tx.notice_absences([number for number, _ in listing.unreadable])
-            self._note(tx, "absence", changes)
+            if listing.complete:
+                tx.words.put_absences_read_at(listing.requested_at)
+            self._note(tx, Thing.ABSENCE, changes)
         problems += [
             problem_of(BadItem(f"absence {number} cannot be read: {reason}", system=_SYSTEM), None)
             for number, reason in listing.unreadable
@@ -179,7 +185,7 @@ class RdvSolidaritesObserver:
         # One whose event is being made is not mapped yet, and must be known when that is settled.
         awaited = {intent.operation.absence_id for intent in self.store.open_intents()} - {None}
         mapped = self.store.mapped_absence_ids() | awaited
-        missing = [each for each in known.values() if each.id not in listed]
+        missing = [each for each in known.values() if each.id not in listed and each.id not in unjudged]
         if listing.complete:
             with self.store.transaction() as tx:
                 tx.forget_absences([each.id for each in missing if each.id not in mapped])
@@ -197,6 +203,7 @@ class RdvSolidaritesObserver:
         hidden: set[int] = set()  # agents whose absences the service account may not see
         answered = False
         for each in doubtful:
+            asked_at = self.clock.now()
             because, found, gone = "the service account may not see this absence any more", None, False
             lost_at_large = len(hidden) >= _PROBES and not answered
             if each.agent_id in visible and each.agent_id not in hidden and not lost_at_large:
@@ -208,6 +215,8 @@ class RdvSolidaritesObserver:
                 except ConnectorError as error:
                     because = str(error)
             with self.store.transaction() as tx:
+                if each.id in tx.words.said_after(Thing.ABSENCE, asked_at):
+                    continue
                 if found is not None:
                     tx.save_absences([found])
                 else:
@@ -215,19 +224,21 @@ class RdvSolidaritesObserver:
                 if (found is None) != (each.presence is Presence.GONE):
                     self._touched.add(each.agent_id)
                 if gone:
-                    self._note(tx, "absence", [(f"absence {each.id}", "vanished", None)])
+                    self._note(tx, Thing.ABSENCE, [(each.id, "vanished", None)])
 
     def _numbered_absences(self, listing: AbsenceListing) -> Numbered:
         """Of those in a pool or mirrored: the ones proven gone. All others that are known or listed are there."""
-        mapped = self.store.mapped_absence_ids()
+        mapped = self.store.mapped_absence_ids() - self._told_gone(Thing.ABSENCE)
         known = self.store.observed_absences().values()
         gone = {each.id: each.agent_id for each in known if each.id in mapped and each.presence is Presence.GONE}
-        there = {each.id for each in known} | {each.id for each in listing.absences}
+        there = {each.id for each in known if each.presence is not Presence.GONE} | {
+            each.id for each in listing.absences
+        }
         return Numbered(gone, there - gone.keys())
 
     def _numbered_rdvs(self, organisations: Iterable[Organisation]) -> Numbered:
         """Those that have copies and are read no more, proven gone or not yet; and those that are."""
-        copied = self.store.copied_rdv_ids()
+        copied = self.store.copied_rdv_ids() - self._told_gone(Thing.RDV)
         gone: dict[int, int] = {}
         there: set[int] = set()
         for organisation in organisations:
@@ -238,6 +249,11 @@ class RdvSolidaritesObserver:
                 else:
                     there.add(each.id)
         return Numbered(gone, there)
+
+    def _told_gone(self, thing: Thing) -> frozenset[int]:
+        """A server that is set back to a copy tells of nothing: what it told of was removed by a person."""
+        with self.store.words() as words:
+            return words.told_gone(thing)
 
     # --- RDVs ------------------------------------------------------------------------------------------------
 
@@ -259,8 +275,12 @@ class RdvSolidaritesObserver:
         # One whose copy is being made has none yet, and must be known when that is settled.
         awaited = {number for each in self.store.open_intents() if (number := each.operation.rdv_id) is not None}
         copied = self.store.copied_rdv_ids() | awaited
-        ours = [rdv for rdv in listing.rdvs if rdv.id in copied or any(agent in enrolled for agent in rdv.agent_ids)]
         known = {each.id: each for each in observed}
+        ours = [
+            rdv
+            for rdv in listing.rdvs
+            if rdv.id in copied or rdv.id in known or any(agent in enrolled for agent in rdv.agent_ids)
+        ]
         digests = {rdv.id: self._digest(rdv) for rdv in ours}
         news = [rdv for rdv in ours if _is_news(known.get(rdv.id), digests[rdv.id], epoch)]
         for rdv in news:
@@ -268,10 +288,13 @@ class RdvSolidaritesObserver:
             if before is None or before.digest != digests[rdv.id] or before.presence is not Presence.PRESENT:
                 self._touched.update(rdv.agent_ids, before.agent_ids if before is not None else ())
         with self.store.transaction() as tx:
+            later, unjudged = _later(tx, Thing.RDV, listing.requested_at)
+            news = [rdv for rdv in news if rdv.id not in later]
             if news:
                 tx.save_rdvs(news, digests=digests, agents_epoch=epoch, read_at=listing.requested_at)
-                self._note(tx, "rdv", _rdv_changes(news, known, digests) if stored else ())
-            self._judge_missing(tx, observed, listing, copied, epoch, everything_read=not kept and not unread)
+                self._note(tx, Thing.RDV, _rdv_changes(news, known, digests) if stored else (), organisation.id)
+            judged = [each for each in observed if each.id not in unjudged]
+            self._judge_missing(tx, judged, listing, copied, epoch, everything_read=not kept and not unread)
             tx.save_rdv_windows(organisation.id, (*kept, *read))
         return not unread
 
@@ -321,7 +344,7 @@ class RdvSolidaritesObserver:
             if because:
                 tx.save_rdv_missing(each.id, readings=each.missing_readings, presence=Presence.UNKNOWN, because=because)
                 if because != each.missing_because:
-                    self._note(tx, "rdv", [(f"rdv {each.id}", "no_longer_read", None)])
+                    self._note(tx, Thing.RDV, [(each.id, "no_longer_read", None)], listing.organisation_id)
                 continue
             readings = each.missing_readings + 1
             self._touched.update(each.agent_ids)
@@ -329,7 +352,7 @@ class RdvSolidaritesObserver:
                 tx.save_rdv_missing(each.id, readings=readings, presence=Presence.UNKNOWN, because="")
             elif each.id in copied:
                 tx.save_rdv_missing(each.id, readings=readings, presence=Presence.GONE, because="")
-                self._note(tx, "rdv", [(f"rdv {each.id}", "vanished", None)])
+                self._note(tx, Thing.RDV, [(each.id, "vanished", None)], listing.organisation_id)
             else:
                 tx.forget_rdvs([each.id])
 
@@ -343,16 +366,32 @@ class RdvSolidaritesObserver:
             title = hmac.new(self.digest_key, absence.title.encode(), hashlib.sha256).hexdigest()
             now = (absence.start, absence.end, absence.rrule, title)
             if before is None:
-                changes.append((f"absence {absence.id}", "appeared", absence.agent_id))
+                changes.append((absence.id, "appeared", absence.agent_id))
             elif now != (before.start, before.end, before.rrule, before.title_digest):
-                changes.append((f"absence {absence.id}", "changed", absence.agent_id))
+                changes.append((absence.id, "changed", absence.agent_id))
         return changes
 
-    def _note(self, tx: Transaction, kind: str, changes: Iterable[_Change]) -> None:
-        note_changes(tx, changes, side=Side.RDV_SOLIDARITES, kind=kind, at=self.clock.now(), run_id=self.run_id)
+    def _note(
+        self, tx: Transaction, thing: Thing, changes: Iterable[_Change], organisation_id: int | None = None
+    ) -> None:
+        """Write down what is not as it was, and wait for the webhooks that should have told of it."""
+        now = self.clock.now()
+        changes = list(changes)
+        named = [(f"{thing.value} {number}", rule, agent_id) for number, rule, agent_id in changes]
+        note_changes(tx, named, side=Side.RDV_SOLIDARITES, kind=thing.value, at=now, run_id=self.run_id)
+        told = {number: organisation_id for number, rule, _ in changes if rule != "no_longer_read"}
+        note_found_first(tx, thing, told, at=now)
 
     def _digest(self, rdv: Rdv) -> str:
         return rdv_digest(self.digest_key, rdv)
+
+
+def _later(tx: Transaction, thing: Thing, asked_at: datetime) -> tuple[Collection[int], Collection[int]]:
+    """Things on which something later was said than a listing that was asked for at `asked_at`; and those that it
+    proves nothing against if it lacks them."""
+    recent = tx.words.said_after(thing, asked_at - MARGIN)
+    later = {number for number, said in recent.items() if said.at > asked_at}
+    return later, later | {number for number, said in recent.items() if not said.by_us and not said.gone}
 
 
 def whole_period(now: datetime, backfill_from: date | None) -> RdvWindow:
@@ -377,7 +416,7 @@ def _all_fields(rdv: Rdv) -> tuple[object, ...]:
 def _rdv_changes(news: Iterable[Rdv], known: Mapping[int, ObservedRdv], digests: Mapping[int, str]) -> list[_Change]:
     """Which of these RDVs persons made or changed; one that merely was read again is no change."""
     return [
-        (f"rdv {rdv.id}", "changed" if rdv.id in known else "appeared", rdv.agent_ids[0] if rdv.agent_ids else None)
+        (rdv.id, "changed" if rdv.id in known else "appeared", rdv.agent_ids[0] if rdv.agent_ids else None)
         for rdv in news
         if rdv.id not in known or known[rdv.id].digest != digests[rdv.id]
     ]

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from connectors.ports import CalendarAccount, Clock
 from connectors.records import Absence, CalendarItem, EventDraft
+from gateway.store.last_word import Said, Thing
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.sync.ledger import Ledger
@@ -145,9 +146,11 @@ class Recorder:
                 ledger.events.pop((operation.ref, operation.href), None)
         elif result.absence is not None:
             tx.save_absences([result.absence])
+            tx.words.put_said(Thing.ABSENCE, {result.absence.id: Said(self.clock.now(), by_us=True, gone=False)})
             ledger.absences[result.absence.id] = result.absence
         elif operation.absence_id is not None:
             tx.forget_absences([operation.absence_id])
+            tx.words.put_said(Thing.ABSENCE, {operation.absence_id: Said(self.clock.now(), by_us=True, gone=True)})
             ledger.absences.pop(operation.absence_id, None)
 
     # --- agreed ----------------------------------------------------------------------------------------------
