@@ -38,6 +38,7 @@ from gateway.keys import load_keys
 from gateway.settings import AccountSection, Settings, load
 from gateway.settings_problems import SettingsError
 from gateway.store.store import Store
+from gateway.sync.observe_calendars import moved_to
 from gateway.sync.observe_rdv_solidarites import EVERYWHERE
 from gateway.sync.values import AgentState, CalendarRef, LinkedAgent, Problem
 
@@ -227,6 +228,12 @@ def _account(
     for ref, agent_ids in wanted.items():
         calendars = found[ref.account]
         if not isinstance(calendars, Exception) and ref.calendar not in {each.calendar for each in calendars}:
+            there = moved_to(book[ref.account], ref, store.known_items(ref)) if store else None
+            if there is not None:
+                reason = f"calendar moved: what {ref.calendar} of agent {agent_ids[0]} held is at {there} now"
+                remedy = f"`rdv-gateway agents relink {agent_ids[0]} --to {there}` keeps what is paired."
+                yield _missing(what, reason, remedy, system=section.name)
+                continue
             reason = f"calendar {ref.calendar} of agent {agent_ids[0]} is not visible to this account"
             yield _missing(what, reason, "Share it with the account again.", system=section.name)
 

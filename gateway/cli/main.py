@@ -144,6 +144,20 @@ def agents_propose(
     _end(command.propose(config, output, wave_size, as_json=as_json))
 
 
+@agents_app.command(name="relink")
+def agents_relink(
+    *,
+    agent: Annotated[int, typer.Argument(metavar="AGENT", help="The agent's id.")],
+    to: Annotated[str, typer.Option("--to", metavar="CALENDAR", help="Where their calendar is now; `check` says.")],
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Follow a calendar of an agent to its new address; what is paired stays paired."""
+    from gateway.cli import relink as command
+
+    _end(command.run(config, agent, to, as_json=as_json))
+
+
 @agents_app.command(name="notice")
 def agents_notice(
     *,

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from connectors.errors import BadItem
+from connectors.errors import BadItem, ITMustAct
 from connectors.ports import CalendarAccount, Clock
 from connectors.records import CalendarChanges, CalendarItem, ReadingScope
 from gateway.store.store import Store
@@ -25,6 +25,7 @@ from mappings.owned import notes_digest, owned_digest, owned_of_event, times_dig
 from mappings.times import times_of
 
 _LOOK_BACK = timedelta(days=60)
+_PROBES = 3
 _MARGIN = timedelta(days=14)
 """Of a calendar that is too large to be listed each time, these days before and after what matters are read."""
 
@@ -80,7 +81,10 @@ class CalendarObserver:
             known = self.store.known_items(ref)
             read_at = self.clock.now()
             versions = {href: item.version for href, item in known.items()}
-            changes = account.changes(ref.calendar, cursor, versions, self._scope(ref, read_at))
+            try:
+                changes = account.changes(ref.calendar, cursor, versions, self._scope(ref, read_at))
+            except ITMustAct as error:
+                raise self._moved(account, ref, known) or error from error
             more = changes.more
             events = self._events(account, ref, changes, known)
             gone = changes.removed & known.keys()
@@ -100,6 +104,17 @@ class CalendarObserver:
         told = watcher()
         if told is not None:
             told.seen(ref, news, self.clock.now())
+
+    def _moved(self, account: CalendarAccount, ref: CalendarRef, known: Collection[str]) -> ITMustAct | None:
+        """The error for a calendar that has another address now; None when it is not found at one."""
+        found = moved_to(account, ref, self.store.own_hrefs(ref, self.clock.now() - _LOOK_BACK) or known)
+        if found is None:
+            return None
+        return ITMustAct(
+            f"calendar moved: what {ref.calendar} held is at {found} now",
+            system=account.name,
+            remedy=f"`rdv-gateway agents relink AGENT --to {found}` keeps what is paired. Nothing was removed.",
+        )
 
     def _read_again(self, account: CalendarAccount, ref: CalendarRef, mark: str, run_id: str) -> int:
         """Ask every event of a calendar about other patterns than before: its titles were not kept, so all of it is
@@ -212,6 +227,21 @@ class CalendarObserver:
             times=times,
             **digests,
         )
+
+
+def moved_to(account: CalendarAccount, ref: CalendarRef, hrefs: Collection[str]) -> str | None:
+    """The only calendar of the account where files of these names are now: servers keep them when a calendar is moved.
+    A few of them are asked for. None: it answers at its place, or is found at none."""
+    calendars = [mark.calendar for mark in account.look()]
+    if ref.calendar in calendars:
+        return None
+    names = [href.rpartition("/")[2] for href in sorted(hrefs)[:_PROBES]]
+    found = [
+        each
+        for each in calendars
+        if any(account.read(each, f"{each.rstrip('/')}/{name}") is not None for name in names)
+    ]
+    return found[0] if len(found) == 1 else None
 
 
 def reading_scope(store: Store, ref: CalendarRef, now: datetime, horizon: timedelta) -> ReadingScope:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from icalendar import Calendar
 
-from gateway.cli import holds, session, status
+from gateway.cli import holds, relink, session, status
 from gateway.store.database import upgrade
 from gateway.sync.engine import plan_context
 from gateway.sync.rejecting import reject
@@ -291,6 +291,59 @@ def test_a_small_loss_is_named_when_the_newest_rdvs_are_gone_too(departement: De
     assert departement.store.agent_view(life.agent.id).suppressions == ()
     departement.approves()
     departement.sync()
+    departement.approves()
+    converged(departement)
+    assert_one_of_everything(departement, lives)
+
+
+def test_a_calendar_at_another_address_is_named_and_followed_without_doubles(
+    departement: Departement, lives: list[Life], said: Ask
+) -> None:
+    """Pairs go along: nothing is written."""
+    life = lives[0]
+    server = departement.server
+    assert isinstance(server, RadicaleServer)
+    folder = server._storage / "collections" / "collection-root" / life.agent.login
+    (folder / "agenda").rename(folder / "calendrier")
+    blocks, before = life.agent.blocks(), typed_absences(life)
+    departement.sync()
+    new = f"/{life.agent.login}/calendrier/"
+    words = said(departement)
+    assert f"calendar moved: what {life.agent.calendar} held is at {new} now" in words.holds
+    assert f"agents relink AGENT --to {new}" in words.holds
+    assert "calendar moved" in str([agent.last_problem for agent in departement.store.agent_status()])
+    assert relink.run(Path(), life.agent.id, new, as_json=False) == 0
+    life.agent.calendar = new
+    life.events = [href.replace("/agenda/", "/calendrier/") for href in life.events]
+    departement.forget_requests()
+    departement.settled()
+    assert departement.writes() == []
+    assert (life.agent.blocks(), typed_absences(life)) == (blocks, before)
+    life.goes_on()
+    departement.settled()
+    converged(departement)
+    assert_one_of_everything(departement, lives)
+
+
+def test_what_did_not_come_along_to_the_new_address_changes_no_absence(
+    departement: Departement, lives: list[Life], said: Ask
+) -> None:
+    life = lives[0]
+    server = departement.server
+    assert isinstance(server, RadicaleServer)
+    leave = next(href for href, event in life.agent.ours().items() if event["SUMMARY"] == "Congé")
+    life.agent.deletes(leave)
+    life.agent.deletes(life.events[0])
+    folder = server._storage / "collections" / "collection-root" / life.agent.login
+    (folder / "agenda").rename(folder / "calendrier")
+    before = life.agent.absences()
+    said(departement)
+    new = f"/{life.agent.login}/calendrier/"
+    assert relink.run(Path(), life.agent.id, new, as_json=False) == 0
+    life.agent.calendar = new
+    assert reasons(departement.settled()[-1]) == {HoldReason.CALENDAR_RESTORED}
+    assert life.agent.absences() == before
+    assert "it moved: it was /" in said(departement).holds
     departement.approves()
     converged(departement)
     assert_one_of_everything(departement, lives)
