@@ -57,6 +57,9 @@ _TEXTS: dict[str, Mutant] = {
     "creation tried again early": Mutant(
         f"{_SETTLE}_close_if_late", "read_at >= intent.opened_at + patience", "read_at >= intent.opened_at", _LATE
     ),
+    "answers given up are waited for from when they were asked for": Mutant(
+        f"{_APPLY}_await", "max(intent.opened_at, self.clock.now())", "intent.opened_at", {"only": (Fault.CLOCK,)}
+    ),
     "creation settled without a complete listing": Mutant(
         f"{_SETTLE}_settle_creation", "(intent, self.absences_proven_at)", "(intent, self.clock.now())", _LATE
     ),
