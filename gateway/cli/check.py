@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from connectors.errors import Addressee, ConnectorError
+from connectors.ports import CalendarAccount
 from connectors.records import CalendarInfo, ServerTrait
 from gateway.agents.accounts import split_name
 from gateway.agents.enrolling import Refused, attempt, discovered
@@ -218,6 +219,7 @@ def _account(
         alone = settings.model_copy(update={"accounts": (section,)})
         with closing(account_book(alone, shared)) as book:
             answers = attempt(partial(discovered, book), names, settings.gateway.threads_per_host)
+            moved = {ref: _moved(book[ref.account], ref, store) for ref in wanted if store and ref.account in book}
             traits = book[names[0]].traits() if names and names[0] in book else ()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error, system=section.name)
@@ -228,7 +230,7 @@ def _account(
     for ref, agent_ids in wanted.items():
         calendars = found[ref.account]
         if not isinstance(calendars, Exception) and ref.calendar not in {each.calendar for each in calendars}:
-            there = moved_to(book[ref.account], ref, store.known_items(ref)) if store else None
+            there = moved.get(ref)
             if there is not None:
                 reason = f"calendar moved: what {ref.calendar} of agent {agent_ids[0]} held is at {there} now"
                 remedy = f"`rdv-gateway agents relink {agent_ids[0]} --to {there}` keeps what is paired."
@@ -236,6 +238,14 @@ def _account(
                 continue
             reason = f"calendar {ref.calendar} of agent {agent_ids[0]} is not visible to this account"
             yield _missing(what, reason, "Share it with the account again.", system=section.name)
+
+
+def _moved(account: CalendarAccount, ref: CalendarRef, store: Store) -> str | None:
+    """Where a calendar is now, if not at its place; None when that cannot be told."""
+    try:
+        return moved_to(account, ref, store.known_items(ref))
+    except ConnectorError:
+        return None  # told by what was discovered
 
 
 def _reached(
