@@ -219,17 +219,17 @@ def _account(
         alone = settings.model_copy(update={"accounts": (section,)})
         with closing(account_book(alone, shared)) as book:
             answers = attempt(partial(discovered, book), names, settings.gateway.threads_per_host)
-            moved = {ref: _moved(book[ref.account], ref, store) for ref in wanted if store and ref.account in book}
+            found = dict(zip(names, answers, strict=True))
+            lost = [ref for ref in wanted if _is_missing(ref, found[ref.account])]
+            moved = {ref: _moved(book[ref.account], ref, store) for ref in lost if store is not None}
             traits = book[names[0]].traits() if names and names[0] in book else ()
     except (ConnectorError, SettingsError) as error:
         yield _failed(what, error, system=section.name)
         return
-    found = dict(zip(names, answers, strict=True))
     yield from _reached(section, found, parts)
     yield from server_profile(section.name, traits)
     for ref, agent_ids in wanted.items():
-        calendars = found[ref.account]
-        if not isinstance(calendars, Exception) and ref.calendar not in {each.calendar for each in calendars}:
+        if _is_missing(ref, found[ref.account]):
             there = moved.get(ref)
             if there is not None:
                 reason = f"calendar moved: what {ref.calendar} of agent {agent_ids[0]} held is at {there} now"
@@ -238,6 +238,11 @@ def _account(
                 continue
             reason = f"calendar {ref.calendar} of agent {agent_ids[0]} is not visible to this account"
             yield _missing(what, reason, "Share it with the account again.", system=section.name)
+
+
+def _is_missing(ref: CalendarRef, found: tuple[CalendarInfo, ...] | Refused | ConnectorError) -> bool:
+    """Whether its account answered without this calendar."""
+    return isinstance(found, tuple) and ref.calendar not in {each.calendar for each in found}
 
 
 def _moved(account: CalendarAccount, ref: CalendarRef, store: Store) -> str | None:
