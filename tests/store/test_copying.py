@@ -244,7 +244,7 @@ def test_nobody_writes_into_the_source_while_it_is_copied(
     refusals = []
 
     def slow(table: Table, reading: Connection, writing: Connection) -> object:
-        with pytest.raises(RetryLater, match="keeps .* busy") as refused:
+        with pytest.raises(RetryLater, match=r"keeps .* busy") as refused:
             Store(other).transaction().__enter__()
         refusals.append(refused.value)
         monkeypatch.setattr(copying, "_copy", fast)
