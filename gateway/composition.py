@@ -66,11 +66,13 @@ from gateway.store.store import Store
 from gateway.sync.ceiling import RDV_SOLIDARITES
 from gateway.sync.engine import Engine, EngineSettings, plan_context
 from gateway.sync.undo.undoing import Undoer
+from gateway.watching.metrics import Metrics
+from gateway.watching.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """Everything that a sync works with."""
+    """Everything that a sync works with. `watch` is told of all that the engine does."""
 
     settings: Settings
     store: Store
@@ -79,6 +81,7 @@ class Application:
     engine: Engine
     clock: Clock
     keys: Keyring
+    watch: Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,7 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         stack.callback(rdv_solidarites.close)
         accounts = account_book(settings, shared_by_accounts(clock, store, keys))
         stack.callback(accounts.close)
+        watch = Watch(Metrics(section.name for section in settings.accounts))
         engine = Engine(
             store=store,
             rdv_solidarites=rdv_solidarites,
@@ -176,8 +180,9 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
             clock=clock,
             new_id=lambda: uuid4().hex,
             counter=FileRunCounter.beside(settings.gateway.keys),
+            watcher=watch,
         )
-        yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys)
+        yield Application(settings, store, rdv_solidarites, accounts, engine, clock, keys, watch)
 
 
 def auditor(application: Application) -> Auditor:

@@ -23,6 +23,7 @@ from gateway.store import (
     calendars,
     conflicts,
     facts,
+    figures,
     guarding,
     observed,
     runs,
@@ -32,6 +33,7 @@ from gateway.store import (
 )
 from gateway.store.alerts import MessageCounts, QueuedMessage
 from gateway.store.database import Database
+from gateway.store.figures import Figures
 from gateway.store.last_word import LastWords
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
@@ -263,6 +265,17 @@ class Store:
         """Those that were declared and that somebody may still wait for."""
         with self._database.read() as connection:
             return guarding.outages(connection)
+
+    def figures(self, now: datetime) -> Figures:
+        """Where everything stands at `now`, in numbers."""
+        with self._database.read() as connection:
+            return figures.figures(connection, now)
+
+    def require_writable(self) -> None:
+        """Write, and take it back. Raises what `transaction` raises."""
+        with self._database.write() as connection:
+            figures.touch(connection)
+            connection.rollback()
 
     def told(self) -> tuple[str, ...]:
         """What befell this database and is not over, in sentences for IT."""

@@ -24,7 +24,7 @@ from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
 from gateway.sync.planning import PlanContext, make_plan
 from gateway.sync.record import Recorder
 from gateway.sync.settle import Settlement, Settler
-from gateway.sync.steps import OURSELVES, StepName, step, watcher
+from gateway.sync.steps import OURSELVES, StepName, step
 from gateway.sync.values import (
     AgentReport,
     AgentState,
@@ -40,12 +40,8 @@ from gateway.sync.values import (
 
 @dataclass(slots=True)
 class _Progress:
-    """What became of an agent's operations so far. Mutable, owned by the one thread that works on this agent.
+    """What became of an agent's operations so far. Mutable, owned by the one thread that works on this agent."""
 
-    `began`: when what they were planned from was looked up.
-    """
-
-    began: datetime
     done: list[Operation] = field(default_factory=list)
     waiting: list[Operation] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -96,7 +92,7 @@ class AgentRunner:
         if trouble is not None:
             return self.failed(agent, (trouble,))
         recorder = Recorder(self.store, self.accounts, self.observer, self.context, self.clock, self.run_id)
-        progress = _Progress(self.clock.now())
+        progress = _Progress()
         view = self._view(agent)
         ledger = Ledger.of(view)
         settlement = Settlement(open=len(view.open_intents))
@@ -226,9 +222,6 @@ class AgentRunner:
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))
             done = complete and not problems
             tx.save_agent_result(report, run_id=self.run_id, at=now, complete=done, as_of=self.as_of)
-        told = watcher()
-        if told is not None and not self.dry_run:
-            told.worked(agent, report, progress.began)
         return report
 
     def _apply_all(

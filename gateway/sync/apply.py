@@ -84,7 +84,7 @@ class Applier:
         applied = self._apply(ledger, operation)
         told = watcher()
         if told is not None:
-            told.applied(operation, applied.outcome.value, self.clock.now())
+            told.applied(operation, applied.outcome.value)
         return applied
 
     def _apply(self, ledger: Ledger, operation: Operation) -> Applied:

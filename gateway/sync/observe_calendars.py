@@ -16,7 +16,7 @@ from gateway.store.store import Store
 from gateway.store.values import CalendarState, KnownItem
 from gateway.sync.observed_changes import note_changes
 from gateway.sync.planning.context import title_digest
-from gateway.sync.steps import StepName, step, watcher
+from gateway.sync.steps import StepName, step
 from gateway.sync.values import CalendarRef, SeenEvent, Side
 from mappings.busy_rules import Patterns
 from mappings.identity import NAMESPACE
@@ -57,7 +57,6 @@ class CalendarObserver:
             return True
         cursor = state.cursor if state else None
         if state is not None and mark and state.mark == mark and not account.is_due(ref.calendar, cursor):
-            self._tell(ref, frozenset())
             return False
         with step(StepName.READ_CALENDAR, account.name) as counts:
             self._read_changes(account, ref, mark, state, counts, run_id=run_id)
@@ -97,13 +96,6 @@ class CalendarObserver:
             self._keep(ref, kept, events, gone=gone, known=before, run_id=run_id)
             cursor = changes.cursor
             counts.update(pages=1, events=len(events), gone=len(gone), known=len(known))
-            # A calendar's first reading is no news.
-            self._tell(ref, frozenset(event.href for event in events) | gone if state is not None else frozenset())
-
-    def _tell(self, ref: CalendarRef, news: frozenset[str]) -> None:
-        told = watcher()
-        if told is not None:
-            told.seen(ref, news, self.clock.now())
 
     def _moved(self, account: CalendarAccount, ref: CalendarRef, known: Collection[str]) -> ITMustAct | None:
         """The error for a calendar that has another address now; None when it is not found at one."""

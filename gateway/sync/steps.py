@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -21,7 +20,7 @@ import structlog
 
 from connectors.errors import Addressee, ConnectorError
 from connectors.exchanges import Exchange, Listener, heard_by
-from gateway.sync.values import AgentReport, CalendarRef, LinkedAgent, Operation, RunReport
+from gateway.sync.values import Operation, RunReport
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -81,14 +80,8 @@ class Watcher(Listener, Protocol):
     def stepped(self, step: Step) -> None:
         """A step ended, well or badly."""
 
-    def seen(self, ref: CalendarRef, news: frozenset[str], at: datetime) -> None:
-        """A calendar was looked at, and these of its items were found changed or gone."""
-
-    def applied(self, operation: Operation, outcome: str, at: datetime) -> None:
-        """What became of an operation, and when."""
-
-    def worked(self, agent: LinkedAgent, report: AgentReport, began: datetime) -> None:
-        """An agent's part of a run ended; it was planned from what was known at `began`."""
+    def applied(self, operation: Operation, outcome: str) -> None:
+        """What became of an operation."""
 
     def ended(self, report: RunReport) -> None:
         """A run ended."""

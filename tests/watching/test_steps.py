@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 
 import pytest
 import structlog
@@ -12,7 +11,7 @@ import structlog
 from connectors.errors import ITMustAct
 from connectors.exchanges import Exchange, exchange, turn
 from gateway.sync.steps import Failure, Step, StepName, about, in_context, step, watched
-from gateway.sync.values import AgentReport, CalendarRef, LinkedAgent, Operation, RunReport
+from gateway.sync.values import Operation, RunReport
 
 
 class Notes:
@@ -31,13 +30,7 @@ class Notes:
     def stepped(self, step: Step) -> None:
         self.steps.append(step)
 
-    def seen(self, ref: CalendarRef, news: frozenset[str], at: datetime) -> None:
-        pass
-
-    def applied(self, operation: Operation, outcome: str, at: datetime) -> None:
-        pass
-
-    def worked(self, agent: LinkedAgent, report: AgentReport, began: datetime) -> None:
+    def applied(self, operation: Operation, outcome: str) -> None:
         pass
 
     def ended(self, report: RunReport) -> None:

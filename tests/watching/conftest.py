@@ -1,0 +1,7 @@
+"""A store in each kind of database."""
+
+from __future__ import annotations
+
+from tests.store.conftest import database, keys, path, sqlite_store, store, url
+
+__all__ = ["database", "keys", "path", "sqlite_store", "store", "url"]  # fixtures
