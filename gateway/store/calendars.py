@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_, update
 
 from connectors.errors import BadItem, OurBug
 from gateway.store.schema import calendar_state, observed_event
-from gateway.store.statements import among, given
+from gateway.store.statements import among, batches, given
 from gateway.store.upsert import upsert
 from gateway.store.values import CalendarState, KnownItem
 from gateway.sync.values import CalendarRef, SeenEvent
@@ -20,6 +20,15 @@ _STATE = select(
     calendar_state.c.cursor, calendar_state.c.mark, calendar_state.c.read_at, calendar_state.c.patterns
 ).where(_IS)
 _ID = select(calendar_state.c.id).where(_IS)
+_STATES = select(
+    calendar_state.c.account,
+    calendar_state.c.calendar,
+    calendar_state.c.cursor,
+    calendar_state.c.mark,
+    calendar_state.c.read_at,
+    calendar_state.c.patterns,
+).where(tuple_(calendar_state.c.account, calendar_state.c.calendar).in_(bindparam("refs", expanding=True)))
+_STATES_AT_ONCE = 500
 _NEW_STATE = insert(calendar_state)
 _MOVE_STATE = update(calendar_state).where(given(calendar_state.c.id))
 _KNOWN = (
@@ -59,6 +68,14 @@ _DROP_EVENT_OF = delete(observed_event).where(
 def state(connection: Connection, ref: CalendarRef) -> CalendarState | None:
     row = connection.execute(_STATE, _bound(ref)).first()
     return row and CalendarState(*row)
+
+
+def states(connection: Connection, refs: Iterable[CalendarRef]) -> dict[CalendarRef, CalendarState]:
+    found: dict[CalendarRef, CalendarState] = {}
+    for some in batches(((ref.account, ref.calendar) for ref in refs), _STATES_AT_ONCE):
+        for account, calendar, *rest in connection.execute(_STATES, {"refs": some}):
+            found[CalendarRef(account, calendar)] = CalendarState(*rest)
+    return found
 
 
 def known_items(connection: Connection, ref: CalendarRef) -> dict[str, KnownItem]:

@@ -11,14 +11,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, exists, func, insert, inspect, select, text
+from sqlalchemy import Connection, Row, Table, delete, exists, func, insert, inspect, select, text
 
 from connectors.errors import ITMustAct
 from gateway.store import migrate
 from gateway.store.backend import Backend
 from gateway.store.database import Place, alone, backend_of, require_current, translated
 from gateway.store.problems import SYSTEM
-from gateway.store.schema import metadata
+from gateway.store.schema import change_count, metadata
 
 _ROWS_AT_ONCE = 500
 
@@ -63,7 +63,7 @@ def copy_database(source: Place, target: Place) -> tuple[CopiedTable, ...]:
         writing = _whole(goal, stack)
         goal.require_fit(writing)
         _prepare(goal, writing)
-        copied = tuple(_copy(table, reading, writing) for table in metadata.sorted_tables)
+        copied = tuple(_copy(table, reading, writing) for table in _in_order())
         _carry_numbers_given(reading, writing)
         for one in copied:
             if _read_back(metadata.tables[one.name], writing) != one:
@@ -87,8 +87,15 @@ def _prepare(goal: Backend, writing: Connection) -> None:
         raise CopyRefused(f"{goal.where} is not empty: there are rows in {', '.join(sorted(filled))}")
 
 
+def _in_order() -> list[Table]:
+    """What a table refers to comes before it; last what the target counted itself while others were filled."""
+    return [*(table for table in metadata.sorted_tables if table is not change_count), change_count]
+
+
 def _copy(table: Table, reading: Connection, writing: Connection) -> CopiedTable:
     digest, count = hashlib.sha256(), 0
+    if table is change_count:
+        writing.execute(delete(table))
     for rows in _batches(table, reading):
         writing.execute(insert(table), [row._asdict() for row in rows])
         count += _digest(rows, digest)

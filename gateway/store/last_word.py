@@ -13,9 +13,8 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from gateway.store.observed import batches
 from gateway.store.schema import agreed_copy, last_said, meta, observed_rdv, observed_rdv_agent
-from gateway.store.statements import among, given
+from gateway.store.statements import among, batches, given
 from gateway.store.upsert import upsert
 from gateway.sync.values import Presence
 

@@ -6,7 +6,6 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Select, delete, insert, select, union, update
@@ -24,13 +23,12 @@ from gateway.store.schema import (
     organisation_state,
     rdv_window,
 )
-from gateway.store.statements import among, given
+from gateway.store.statements import among, batches, given
 from gateway.store.upsert import upsert
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
 from gateway.sync.values import Presence, SeenAbsence, SeenRdv
 
 _SELECTION = "rdv_selection"
-_IDS_AT_ONCE = 1_000  # in one statement: every database takes as many parameters
 _PRESENT = Presence.PRESENT.value
 
 _ORGANISATIONS = select(
@@ -344,10 +342,3 @@ def forget_absences(connection: Connection, ids: Collection[int]) -> None:
 
 def _title_context(absence_id: int) -> str:
     return f"observed_absence/title/{absence_id}"
-
-
-def batches(ids: Sequence[int]) -> Iterator[list[int]]:
-    """As many at once as every database takes."""
-    rest = iter(ids)
-    while some := list(islice(rest, _IDS_AT_ONCE)):
-        yield some

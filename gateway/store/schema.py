@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0010"
+REVISION = "0011"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -563,6 +563,15 @@ journal = Table(
     Index(None, "agent_id", "id"),
     Index(None, "run_id", "id"),
     Index("ix_journal_chain_sequence", "chain", "sequence", unique=True),
+)
+
+change_count = Table(  # kept by triggers: see migration 0011
+    "change_count",
+    metadata,
+    Column("kind", AnyText, nullable=False),  # agent: what is known of one, but for events; calendar: its events
+    Column("id", Identifier, nullable=False),  # the agent's, or the row's in calendar_state
+    Column("changes", Identifier, nullable=False),
+    PrimaryKeyConstraint("kind", "id"),
 )
 
 undo_step = Table(

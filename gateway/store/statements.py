@@ -3,10 +3,22 @@ it, and one that is built anew is also looked up anew among those that are compi
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam
 from sqlalchemy.sql.elements import KeyedColumnElement
+
+_T = TypeVar("_T")
+_AT_ONCE = 1_000  # in one statement: every database takes as many parameters
+
+
+def batches(values: Iterable[_T], size: int = _AT_ONCE) -> Iterator[list[_T]]:
+    """All of them, in order, as many at a time as go into one statement."""
+    rest = iter(values)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def given(*columns: KeyedColumnElement[Any]) -> ColumnElement[bool]:

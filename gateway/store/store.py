@@ -21,6 +21,7 @@ from gateway.store import (
     alerts,
     brakes,
     calendars,
+    changes,
     conflicts,
     facts,
     figures,
@@ -160,6 +161,11 @@ class Store:
                 history=guarding.history(connection, agent_id),
             )
 
+    def change_counts(self, of: Collection[LinkedAgent]) -> changes.ChangeCounts:
+        """How often what these agents' plans are made of has changed (`AgentView`)."""
+        with self._database.read() as connection:
+            return changes.counts(connection, of)
+
     def agent_status(self) -> tuple[AgentStatus, ...]:
         """Where each enrolled agent stands, by id."""
         with self._database.read() as connection:
@@ -171,6 +177,11 @@ class Store:
         """How far this calendar was read; None: never."""
         with self._database.read() as connection:
             return calendars.state(connection, ref)
+
+    def calendar_states(self, refs: Iterable[CalendarRef]) -> dict[CalendarRef, CalendarState]:
+        """How far each of these calendars was read; those that never were are left out."""
+        with self._database.read() as connection:
+            return calendars.states(connection, refs)
 
     def known_items(self, ref: CalendarRef) -> dict[str, KnownItem]:
         """By href, what is known of each item of this calendar."""

@@ -19,6 +19,7 @@ from gateway.store import (
     alerts,
     brakes,
     calendars,
+    changes,
     conflicts,
     guarding,
     observed,
@@ -407,6 +408,18 @@ class Transaction:
         """What a run left for one agent. `complete`: all that concerns the agent was proven read and done, as of that
         instant if it is an earlier one than `at`."""
         runs.save_agent_result(self._connection, report, run_id=run_id, at=at, complete=complete, as_of=as_of)
+
+    def save_unchanged(
+        self,
+        agent_ids: Iterable[int],
+        *,
+        run_id: str,
+        at: datetime,
+        complete: bool,
+        as_of: datetime | None = None,
+    ) -> None:
+        """As `save_agent_result` for agents who were not planned, since nothing of theirs had changed."""
+        changes.save_unchanged(self._connection, agent_ids, run_id=run_id, at=at, complete=complete, as_of=as_of)
 
     def save_figures(self, figures: PlanFigures) -> None:
         """What the plan of an agent's first run comes to; replaces that of an earlier one."""

@@ -17,9 +17,8 @@ from connectors.deliveries import Delivery, Lieu, PlageOuverture
 from gateway.keys import Keyring
 from gateway.store.delivery_codec import dump_delivery, dump_lieu, dump_plage, load_delivery, load_lieu, load_plage
 from gateway.store.last_word import Thing
-from gateway.store.observed import batches
 from gateway.store.schema import found_first, known_record, webhook_delivery, webhook_endpoint
-from gateway.store.statements import among, given
+from gateway.store.statements import among, batches, given
 from gateway.store.upsert import upsert
 
 MAIN = "main"

@@ -22,7 +22,9 @@ from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading
 from gateway.sync.planning import PlanContext, make_plan
+from gateway.sync.planning.same_until import same_until
 from gateway.sync.record import Recorder
+from gateway.sync.resting import Resting
 from gateway.sync.settle import Settlement, Settler
 from gateway.sync.steps import OURSELVES, StepName, step
 from gateway.sync.values import (
@@ -63,6 +65,7 @@ class Unfinished:
     ledger: Ledger
     progress: _Progress
     complete: bool
+    changes: tuple[int, ...]  # how many of what its plan is made of, before that was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +84,25 @@ class AgentRunner:
     ceiling: Ceiling
     shares: Mapping[str, int]  # by remote, what each agent may write at once
     judge: Judge
+    resting: Resting
+    rested: Mapping[bool, list[int]]  # agents of this run who were not planned, by whether it is complete
     halted: Callable[[], bool] = bool  # whether no write is to begin any more
     as_of: datetime | None = None  # of what was read before the run
 
-    def work(self, agent: LinkedAgent, reading: RdvSolidaritesReading) -> AgentReport | Unfinished:
-        """Bring one agent as far as its plan, the guard and its share of the writes allow."""
+    def work(self, agent: LinkedAgent, reading: RdvSolidaritesReading, read_anew: bool) -> AgentReport | Unfinished:
+        """Bring one agent as far as its plan, the guard and its share of the writes allow. `read_anew`: a calendar of
+        theirs was read, and not merely looked at."""
         if agent.agent_id not in reading.visible_agents:
             return self.failed(agent, (_invisible(agent),))
         trouble = self.judge.wrong_clock(agent, self.clock, self.rdv_solidarites, self.accounts)
         if trouble is not None:
             return self.failed(agent, (trouble,))
+        known, changes = None, reading.counts.of(agent)
+        if not (read_anew or self.dry_run or reading.sign):
+            known = self.resting.report(agent.agent_id, changes, self.context.now)
+        if known is not None:
+            self.rested[reading.complete].append(agent.agent_id)
+            return replace(known, seconds=self._seconds())
         recorder = Recorder(self.store, self.accounts, self.observer, self.context, self.clock, self.run_id)
         progress = _Progress()
         view = self._view(agent)
@@ -125,7 +137,9 @@ class AgentRunner:
         at_once, rest = split(now, self.shares)
         self._apply_all(applier, ledger, at_once, progress)
         rest += later
-        unfinished = Unfinished(agent, tuple(rest), judged, settlement, applier, ledger, progress, reading.complete)
+        unfinished = Unfinished(
+            agent, tuple(rest), judged, settlement, applier, ledger, progress, reading.complete, changes
+        )
         return unfinished if rest else self.resume(unfinished, {})
 
     def resume(self, unfinished: Unfinished, granted: Mapping[str, int]) -> AgentReport:
@@ -137,13 +151,19 @@ class AgentRunner:
         progress.waiting += [each for each in later if each.side not in progress.troubled]
         if not progress.stopped:
             self._end_first_run(unfinished.agent, judged.guarded)
-        return self._finish(
-            unfinished.agent,
-            judged,
-            progress,
-            unfinished.settlement,
-            complete=unfinished.complete and not progress.waiting,
-        )
+        complete = unfinished.complete and not progress.waiting
+        report = self._finish(unfinished.agent, judged, progress, unfinished.settlement, complete=complete)
+        if complete and not report.problems and not report.unsettled:
+            self._let_rest(judged, report, unfinished.changes)
+        return report
+
+    def _let_rest(self, judged: Judged, report: AgentReport, changes: tuple[int, ...]) -> None:
+        """If nothing is left to do, and nothing is held or doubtful, the next plan need not be made."""
+        view, guarded = judged.view, judged.guarded
+        waits = view.open_intents or guarded.held or judged.signs or view.agent.state is not AgentState.LIVE
+        until = None if waits or not judged.plan.is_empty else same_until(view, judged.plan.busy, self.context)
+        if until is not None:
+            self.resting.note(report, changes, since=self.context.now, until=until)
 
     def failed(self, agent: LinkedAgent, problems: tuple[Problem, ...]) -> AgentReport:
         """An agent of whom one side could not be read: nothing is decided, nothing is written, its holds stay."""

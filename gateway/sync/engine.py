@@ -31,6 +31,7 @@ from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, RdvSolidaritesReading, ReadingSettings
 from gateway.sync.outages import Outage, resting
 from gateway.sync.planning import PlanContext
+from gateway.sync.resting import Resting
 from gateway.sync.steps import Watcher, watched
 from gateway.sync.values import AgentReport, AgentState, HoldReason, LinkedAgent, RunReport
 from mappings.identity import Identity
@@ -107,6 +108,8 @@ class Engine:
         self._settings = settings
         self._clock = clock
         self._new_id = new_id
+        self._resting = Resting()
+        self._runs = 0  # known to have been counted
         self._pools = pools or partial(ThreadPoolExecutor, settings.threads_per_host)
         self._halted = threading.Event()
         self._losses = Losses(_AT_ONCE)
@@ -163,17 +166,22 @@ class Engine:
         chosen = tuple(agent for agent in active if agent_ids is None or agent.agent_id in agent_ids)
         agents = tuple(agent for agent in chosen if agent.agent_id not in away)
         last_instant = self._store.last_instant()
+        runs = max(self._runs, self._counter.highest())
+        if self._store.run_count() < runs:
+            self._resting.forget()  # the database is that of an earlier day: what it counts since is something else
         with self._store.transaction() as tx:
             count = count_run(self._store, tx, self._counter, [agent.agent_id for agent in active])
             tx.start_run(run_id, at=started, dry_run=dry_run)
         self._counter.note(count)
+        self._runs = count
         tally = Tally(_live(agents), self._settings.guard)
         if reading is not None:
             tally = self._small_tally(started, active)
         runner = self._runner(run_id, started, agents, Circumstances(tally, last_instant, reading, dry_run=dry_run))
         everybody = frozenset(agent.agent_id for agent in active)
         steps = Steps(
-            read_rdv_solidarites=partial(self._reading, run_id, everybody, reading),
+            read_rdv_solidarites=partial(self._reading, run_id, everybody, reading, agents),
+            calendars_to_read=self._calendars.to_read,
             read_calendar=partial(self._calendars.read, run_id=run_id),
             work=runner.work,
             grant=self._grant,
@@ -200,6 +208,8 @@ class Engine:
                 tx.finish_run(report, at=finished)
             else:
                 tx.finish_small_run(report, at=finished)
+            for complete, rested in runner.rested.items():
+                tx.save_unchanged(rested, run_id=run_id, at=finished, complete=complete, as_of=runner.as_of)
             forget_what_is_over(self._store, tx)
         return report
 
@@ -236,11 +246,15 @@ class Engine:
         return found.host if found else ""
 
     def _reading(
-        self, run_id: str, everybody: frozenset[int], given: RdvSolidaritesReading | None
+        self,
+        run_id: str,
+        everybody: frozenset[int],
+        given: RdvSolidaritesReading | None,
+        agents: Collection[LinkedAgent],
     ) -> RdvSolidaritesReading:
-        if given is None:
-            return self._reader(run_id).read(everybody)
-        return replace(given, problems=())  # they were told with the reading
+        # The problems of one that is given were told with it.
+        reading = self._reader(run_id).read(everybody) if given is None else replace(given, problems=())
+        return replace(reading, counts=self._store.change_counts(agents))
 
     def _small_tally(self, started: datetime, active: tuple[LinkedAgent, ...]) -> Tally:
         """Over the runs of the last while. Who was held for it before this process began counts as well."""
@@ -301,6 +315,8 @@ class Engine:
             ceiling=self._settings.ceiling,
             shares=self._shares(agents),
             judge=Judge(self._store, context, limits, circumstances.tally, circumstances.last_instant),
+            resting=self._resting,
+            rested={True: [], False: []},
             halted=self._halted.is_set,
             as_of=circumstances.reading.asked_at if circumstances.reading is not None else None,
         )

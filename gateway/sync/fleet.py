@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Executor, Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -36,8 +36,9 @@ class Steps:
     who were not worked on yet are left out, without a report."""
 
     read_rdv_solidarites: Callable[[], RdvSolidaritesReading]
+    calendars_to_read: Callable[[CalendarAccount, Mapping[CalendarRef, str]], Collection[CalendarRef]]
     read_calendar: Callable[[CalendarAccount, CalendarRef, str], object]
-    work: Callable[[LinkedAgent, RdvSolidaritesReading], AgentReport | Unfinished]
+    work: Callable[[LinkedAgent, RdvSolidaritesReading, bool], AgentReport | Unfinished]
     grant: Callable[[tuple[Unfinished, ...]], Mapping[int, Mapping[str, int]]]
     resume: Callable[[Unfinished, Mapping[str, int]], AgentReport]
     failed: Callable[[LinkedAgent, tuple[Problem, ...]], AgentReport]
@@ -49,6 +50,7 @@ class _Waiting:
     """How many calendars an agent still waits for, and what went wrong with those that were read."""
 
     left: int
+    read_anew: bool = False
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -146,8 +148,10 @@ class Fleet:
             return
         try:
             with step(StepName.LOOK_AT_HOME, account.name) as counts:
-                marks = {mark.calendar: mark.mark for mark in account.look()}
-                counts["calendars"] = len(marks)
+                seen = {mark.calendar: mark.mark for mark in account.look()}
+                counts["calendars"] = len(seen)
+            marks = {ref: seen.get(ref.calendar, "") for ref in refs}
+            to_read = self._steps.calendars_to_read(account, marks)
         except Exception as error:  # noqa: BLE001 - told to the agents of this account
             problem = _as_problem(error, None)
             for ref in refs:
@@ -155,7 +159,10 @@ class Fleet:
             return
         pool = self._pools[account.host]
         for ref in refs:
-            pool.submit(in_context(self._safely), self._read_calendar, account, ref, marks.get(ref.calendar, ""))
+            if ref in to_read:
+                pool.submit(in_context(self._safely), self._read_calendar, account, ref, marks[ref])
+            else:
+                self._calendar_read(ref, None, anew=False)
 
     def _read_calendar(self, account: CalendarAccount, ref: CalendarRef, mark: str) -> None:
         if self._steps.halted():
@@ -168,13 +175,14 @@ class Fleet:
             problem = _as_problem(error, None)
         self._calendar_read(ref, problem)
 
-    def _calendar_read(self, ref: CalendarRef, problem: Problem | None) -> None:
+    def _calendar_read(self, ref: CalendarRef, problem: Problem | None, *, anew: bool = True) -> None:
         """One calendar less to wait for; whoever waits for none any more is worked on."""
         ready: list[int] = []
         with self._lock:
             for agent_id in self._readers[ref]:
                 waiting = self._waiting[agent_id]
                 waiting.left -= 1
+                waiting.read_anew |= anew
                 if problem is not None:
                     waiting.problems.append(problem)
                 if waiting.left == 0:
@@ -206,7 +214,8 @@ class Fleet:
         else:
             try:
                 with about(agent_id):
-                    worked = self._steps.work(agent, self._reading.result())
+                    anew = self._waiting[agent_id].read_anew
+                    worked = self._steps.work(agent, self._reading.result(), anew)
             except Exception as error:  # noqa: BLE001 - one agent's trouble never stops the others
                 worked = self._steps.failed(agent, (_as_problem(error, agent_id),))
         if isinstance(worked, Unfinished):

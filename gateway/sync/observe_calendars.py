@@ -45,8 +45,22 @@ class CalendarObserver:
     patterns: Patterns
     instance_host: str = ""  # of RDV-Solidarités, to know links to its RDVs
 
+    def to_read(self, account: CalendarAccount, marks: Mapping[CalendarRef, str]) -> frozenset[CalendarRef]:
+        """Those of these calendars of which their mark does not say that nothing changed."""
+        states = self.store.calendar_states(marks)
+        return frozenset(ref for ref, mark in marks.items() if not self._is_known(account, ref, states.get(ref), mark))
+
+    def _is_known(self, account: CalendarAccount, ref: CalendarRef, state: CalendarState | None, mark: str) -> bool:
+        return (
+            state is not None
+            and bool(mark)
+            and state.mark == mark
+            and state.patterns == self.patterns.digest
+            and not account.is_due(ref.calendar, state.cursor)
+        )
+
     def read(self, account: CalendarAccount, ref: CalendarRef, mark: str, *, run_id: str = "") -> bool:
-        """Bring the shadow of one calendar up to date; False when its `mark` says that nothing changed.
+        """Bring the shadow of one calendar up to date; False when its `mark` (`to_read`) says that nothing changed.
 
         Raises what the port raises: then nothing of this reading was kept.
         """
@@ -55,8 +69,7 @@ class CalendarObserver:
             with step(StepName.READ_CALENDAR, account.name) as counts:
                 counts["events"] = self._read_again(account, ref, mark, run_id)
             return True
-        cursor = state.cursor if state else None
-        if state is not None and mark and state.mark == mark and not account.is_due(ref.calendar, cursor):
+        if self._is_known(account, ref, state, mark):
             return False
         with step(StepName.READ_CALENDAR, account.name) as counts:
             self._read_changes(account, ref, mark, state, counts, run_id=run_id)

@@ -17,6 +17,7 @@ from datetime import date, datetime, time, timedelta
 from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
 from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
+from gateway.store.changes import ChangeCounts
 from gateway.store.last_word import Thing
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
@@ -45,7 +46,7 @@ class RdvSolidaritesReading:
     `unreadable_absences`: ids that the listing held, and of which it is not known what they are. `visible_agents`: ids
     in the agent list. `complete`: nothing that was due could not be read. `sign`: that RDV-Solidarités as a whole looks
     restored from a backup. `touched`: agents of whom something is not as it was at the reading before. `asked_at`: when
-    its first request was sent.
+    its first request was sent. `counts`: of changes, as a run that goes by it began.
     """
 
     visible_agents: frozenset[int]
@@ -56,6 +57,7 @@ class RdvSolidaritesReading:
     unreadable_absences: frozenset[int] = frozenset()
     touched: frozenset[int] = frozenset()
     asked_at: datetime | None = None
+    counts: ChangeCounts = field(default_factory=ChangeCounts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 
 from connectors.records import Absence, EventDraft, Rdv
 from gateway.rules.book import RuleSubject
-from mappings.blocks import Provenance
+from mappings.blocks import Block, Provenance
 from mappings.native import NativeSource
 from mappings.times import EventTimes
 
@@ -465,6 +465,12 @@ class Plan:
     conflicts: tuple[Conflict, ...] = ()
     set_aside: tuple[SetAside, ...] = ()
     doubled: bool = False  # another synchroniser writes this agent's RDVs: no copy of ours is made or changed
+    busy: tuple[Block, ...] = ()  # occurrences that occupy time, what persons freed by hand left out
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do and nothing to take over."""
+        return not self.operations and not self.changes
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,9 @@ def observe(store: Store, accounts: dict[str, CalDavAccount], refs: list[Calenda
     observer = CalendarObserver(store, _Clock(), b"k" * 32, timedelta(days=56), Patterns())
     steps = Steps(
         read_rdv_solidarites=lambda: reading,
+        calendars_to_read=observer.to_read,
         read_calendar=observer.read,
-        work=lambda agent, _: AgentReport(agent.agent_id),
+        work=lambda agent, _reading, _anew: AgentReport(agent.agent_id),
         grant=unexpected,
         resume=unexpected,
         failed=unexpected,

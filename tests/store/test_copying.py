@@ -118,7 +118,10 @@ def test_there_and_back_gives_the_same_digests(path: Path, empty_postgres_url: s
         connection.execute(text("UPDATE observed_rdv SET content = x'00' WHERE id = 1"))
     (tmp_path / "third.sqlite3").unlink(missing_ok=True)
     changed = copy_database(tmp_path / "back.sqlite3", tmp_path / "third.sqlite3")
-    assert [one.name for one, other in zip(there, changed, strict=True) if one != other] == ["observed_rdv"]
+    assert [one.name for one, other in zip(there, changed, strict=True) if one != other] == [
+        "observed_rdv",
+        "change_count",  # the database counted that
+    ]
 
 
 def test_what_is_encrypted_is_read_in_the_copy_with_the_same_keys(way: tuple[str, str], keys: Keyring) -> None:

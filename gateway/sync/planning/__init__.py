@@ -52,6 +52,7 @@ def make_plan(view: AgentView, context: PlanContext) -> Plan:
             dict.fromkeys((*copies.set_aside, *blocks.set_aside, *mirrors.set_aside, *_unreadable_copies(view, events)))
         ),
         doubled=native.doubled,
+        busy=blocks.busy,
     )
 
 

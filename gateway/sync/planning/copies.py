@@ -30,7 +30,7 @@ from gateway.sync.values import (
 from mappings.rdv_event import Cancelled, CopyRules, rdv_draft, rdv_zone
 from mappings.wallclock import to_wall
 
-_QUIET_TIME = timedelta(minutes=10)
+QUIET_TIME = timedelta(minutes=10)
 """How long a copy rests after a write when only its description changed. People join a workshop in bursts, as its
 invitation goes out; each write makes the agent's telephone fetch the event again, and counts against the ceiling."""
 _GONE = "gone"
@@ -197,7 +197,7 @@ class _Planner:
         only_notes = asked.partition(":")[0] == agreed.asked_digest.partition(":")[0]
         if not only_notes or event.owned_digest != agreed.owned_digest or agreed.written_at is None:
             return False
-        return timedelta(0) <= self.context.now - agreed.written_at < _QUIET_TIME
+        return timedelta(0) <= self.context.now - agreed.written_at < QUIET_TIME
 
     def _put_back(self, operation: Operation, agreed: AgreedCopy) -> Operation | Conflict:
         """A person's edit of a copy is put back, but not for ever on the same day: then a person is told."""
