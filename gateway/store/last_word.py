@@ -13,7 +13,15 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, bindparam, delete, select
 
-from gateway.store.schema import agreed_copy, last_said, meta, observed_rdv, observed_rdv_agent
+from gateway.store.schema import (
+    agreed_copy,
+    agreed_mirror,
+    last_said,
+    meta,
+    observed_rdv,
+    observed_rdv_agent,
+    pool_block,
+)
 from gateway.store.statements import among, batches, given
 from gateway.store.upsert import upsert
 from gateway.sync.values import Presence
@@ -68,6 +76,8 @@ _RDVS = select(
 _LINKS = select(observed_rdv_agent.c.rdv_id, observed_rdv_agent.c.agent_id).where(among(observed_rdv_agent.c.rdv_id))
 _COPIES = select(agreed_copy.c.rdv_id, agreed_copy.c.agent_id).where(among(agreed_copy.c.rdv_id))
 
+_MAPPED = tuple(select(table.c.absence_id).where(given(table.c.absence_id)) for table in (pool_block, agreed_mirror))
+
 
 class LastWords:
     """Used within one transaction. Datetimes are instants."""
@@ -114,6 +124,10 @@ class LastWords:
     def put_absences_read_at(self, at: datetime) -> None:
         upsert(self._connection, meta, [{"name": _ABSENCES_READ, "value": at.isoformat()}])
 
+    def is_mapped(self, absence_id: int) -> bool:
+        """Whether an absence is in a pool or mirrored."""
+        return any(self._connection.scalar(query, {"of_absence_id": absence_id}) is not None for query in _MAPPED)
+
     def rdvs_held(self, numbers: Sequence[int]) -> tuple[dict[int, HeldRdv], dict[int, frozenset[int]]]:
         """Of these RDVs, what is held; and who has copies of them."""
         links: defaultdict[int, set[int]] = defaultdict(set)
@@ -129,4 +143,4 @@ class LastWords:
             ):
                 concerned = frozenset(links[number] | copies[number])
                 held[number] = HeldRdv(Presence(presence), digest, start, organisation, missing, concerned)
-        return held, {number: frozenset(agents) for number, agents in copies.items()}
+        return held, {number: frozenset(agents) for number, agents in copies.items() if agents}

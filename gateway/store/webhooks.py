@@ -65,7 +65,12 @@ _KNOWN = select(webhook_delivery.c.digest).where(webhook_delivery.c.digest.in_(b
 _KEEP = insert(webhook_delivery)
 _WAITING = (
     select(
-        webhook_delivery.c.id, webhook_delivery.c.organisation_id, webhook_delivery.c.digest, webhook_delivery.c.content
+        webhook_delivery.c.id,
+        webhook_delivery.c.organisation_id,
+        webhook_delivery.c.about,
+        webhook_delivery.c.number,
+        webhook_delivery.c.digest,
+        webhook_delivery.c.content,
     )
     .where(~webhook_delivery.c.applied)
     .order_by(webhook_delivery.c.id)
@@ -123,7 +128,9 @@ class WebhookTables:
 
     def keep(self, received: Sequence[Received]) -> int:
         """Keep those that are not known by their digest; how many are new. All are counted where they came in."""
-        fresh = {each.digest: each for each in reversed(received)}
+        fresh: dict[str, Received] = {}
+        for each in received:
+            fresh.setdefault(each.digest, each)
         known = set(self._connection.scalars(_KNOWN, {"digests": list(fresh)}))
         rows = [
             {
@@ -135,8 +142,8 @@ class WebhookTables:
                 "applied": False,
                 "content": self._keys.encrypt(dump_delivery(each.delivery), _context(each.digest)),
             }
-            for each in received
-            if each.digest not in known and fresh[each.digest] is each
+            for each in fresh.values()
+            if each.digest not in known
         ]
         if rows:
             self._connection.execute(_KEEP, rows)
@@ -150,12 +157,17 @@ class WebhookTables:
         )
         return len(rows)
 
-    def waiting(self, *, limit: int) -> tuple[WaitingDelivery, ...]:
-        """The oldest that are not applied."""
-        return tuple(
-            WaitingDelivery(id_, organisation_id, load_delivery(self._keys.decrypt(content, _context(digest))))
-            for id_, organisation_id, digest, content in self._connection.execute(_WAITING.limit(limit))
-        )
+    def waiting(self, *, limit: int, but: Collection[tuple[str, int]] = ()) -> tuple[WaitingDelivery, ...]:
+        """The oldest that are not applied, without those about one of the things in `but`: (model, id)."""
+        found: list[WaitingDelivery] = []
+        with self._connection.execute(_WAITING, execution_options={"yield_per": 100}) as rows:
+            for id_, organisation_id, about, number, digest, content in rows:
+                if (about, number) not in but:
+                    delivery = load_delivery(self._keys.decrypt(content, _context(digest)))
+                    found.append(WaitingDelivery(id_, organisation_id, delivery))
+                if len(found) == limit:
+                    break
+        return tuple(found)
 
     def depth(self) -> tuple[int, datetime | None]:
         """How many are not applied, and when the oldest of them came."""

@@ -365,11 +365,9 @@ class RdvSolidaritesObserver:
         changes: list[_Change] = []
         for absence in listed:
             before = known.get(absence.id)
-            title = hmac.new(self.digest_key, absence.title.encode(), hashlib.sha256).hexdigest()
-            now = (absence.start, absence.end, absence.rrule, title)
             if before is None:
                 changes.append((absence.id, "appeared", absence.agent_id))
-            elif now != (before.start, before.end, before.rrule, before.title_digest):
+            elif not absence_is(before, absence, self.digest_key):
                 changes.append((absence.id, "changed", absence.agent_id))
         return changes
 
@@ -401,6 +399,13 @@ def whole_period(now: datetime, backfill_from: date | None) -> RdvWindow:
     first = backfill_from or date(now.year, 1, 1)
     today = datetime.combine(now.date(), time.min, tzinfo=now.tzinfo)
     return RdvWindow(datetime.combine(first, time.min, tzinfo=now.tzinfo) - ZONE_DOUBT, today + timedelta(days=5 * 366))
+
+
+def absence_is(held: ObservedAbsence, absence: Absence, key: bytes) -> bool:
+    """Whether an absence is as it is held. `key`: of digests."""
+    title = hmac.new(key, absence.title.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
+    now = (absence.start, absence.end, absence.rrule, title)
+    return now == (held.start, held.end, held.rrule, held.title_digest)
 
 
 def rdv_digest(key: bytes, rdv: Rdv) -> str:

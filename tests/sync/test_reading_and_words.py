@@ -2,67 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
-from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
 from gateway.keys import Keyring, create_key_file, load_keys
-from gateway.store.database import open_database
-from gateway.store.last_word import Said, Thing
-from gateway.store.store import Store
-from gateway.sync.observe_rdv_solidarites import RdvSolidaritesObserver, ReadingSettings
+from gateway.store.last_word import Thing
 from gateway.sync.values import Presence
-from tests.store.samples import AGENT, NOW, absence, agent, rdv
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.instant = NOW
-
-    def now(self) -> datetime:
-        return self.instant
-
-    def sleep(self, seconds: float) -> None:
-        self.instant += timedelta(seconds=seconds)
-
-
-class Server:
-    """Lists what it holds; `meanwhile` happens between the request and the answer's being stored."""
-
-    requests = 0
-    read_timeout = 1.0
-
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-        self.rdvs_held: dict[int, Rdv] = {}
-        self.absences_held: dict[int, Absence] = {}
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    def organisations(self) -> tuple[Organisation, ...]:
-        return (Organisation(3, "Nord"),)
-
-    def agents(self, organisation_id: int | None = None) -> tuple[Agent, ...]:
-        return (Agent(AGENT, None, "A", "M"),)
-
-    def rdvs(self, organisation_id: int, windows: tuple[RdvWindow, ...]) -> RdvListing:
-        asked = self.clock.now()
-        listing = RdvListing(organisation_id, tuple(self.rdvs_held.values()), tuple(windows), asked)
-        self.clock.sleep(1)
-        self.meanwhile()
-        return listing
-
-    def absences(self) -> AbsenceListing:
-        asked = self.clock.now()
-        listing = AbsenceListing(tuple(self.absences_held.values()), True, asked)
-        self.clock.sleep(1)
-        self.meanwhile()
-        return listing
-
-    def absence(self, absence_id: int) -> Absence | None:
-        return self.absences_held.get(absence_id)
+from tests.store.samples import absence, rdv
+from tests.sync.reading_world import World
 
 
 @pytest.fixture(scope="module")
@@ -70,39 +19,6 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Keyring:
     path = tmp_path_factory.mktemp("keys") / "keys.toml"
     create_key_file(path)
     return load_keys(path)
-
-
-class World:
-    def __init__(self, keys: Keyring) -> None:
-        self.clock = Clock()
-        self.server = Server(self.clock)
-        self.store = Store(open_database("sqlite://", keys))
-        with self.store.transaction() as tx:
-            tx.put_agent(agent(AGENT))
-        settings = ReadingSettings(56, None, timedelta(hours=6), RdvSelection())
-        self.observer = RdvSolidaritesObserver(
-            self.server,  # type: ignore[arg-type]  # as much of the port as a reading asks for
-            self.store,
-            self.clock,
-            settings,
-            keys.digest_key,
-        )
-
-    def read(self) -> None:
-        self.clock.sleep(60)
-        self.observer.read({AGENT})
-
-    def say(self, thing: Thing, number: int, *, gone: bool = False, by_us: bool = False) -> None:
-        with self.store.transaction() as tx:
-            tx.words.put_said(thing, {number: Said(self.clock.now(), by_us=by_us, gone=gone)})
-
-    @property
-    def absences(self) -> dict[int, datetime]:
-        return {each.id: each.start for each in self.store.observed_absences().values()}
-
-    @property
-    def rdvs(self) -> dict[int, Presence]:
-        return {each.id: each.presence for each in self.store.observed_rdvs(3)}
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Webhooks of RDV-Solidarités: received, kept, applied to what is observed; subscriptions laid and tried."""
