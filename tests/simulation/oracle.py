@@ -172,16 +172,6 @@ def _nothing_left_over(world: World, person: Person) -> None:
     """Every event of ours that is not past stands for something that exists, or is named as an orphan."""
     known = {world.copy_href(rdv_id, person) for rdv_id in world.server.rdvs}
     known |= {world.mirror_href(absence, person) for absence in world.server.absences.values()}
-    # A past copy stays for good, also where a person puts it afterwards. Past is what it was written as: an RDV that
-    # was moved to a later day and deleted before anybody read it is, when it is missed, like one that was purged.
-    over = [id_ for id_, rdv in world.server.deleted_rdvs.items() if rdv_span(rdv)[1] <= world.clock.now()]
-    known |= {world.copy_href(rdv_id, person) for rdv_id in over}
-    gone = {world.copy_href(rdv_id, person) for rdv_id in world.server.deleted_rdvs}
-    known |= {
-        href
-        for href in gone & world.written.keys()
-        if event_interval(world.written[href], person.zone)[1] <= world.wall(person)
-    }
     named = _named_orphans(world)
     for href, item in world.calendar.calendars[person.target].items():
         if not item.ours or href in known or not href.rpartition("/")[2].startswith(NAMESPACE):

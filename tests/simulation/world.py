@@ -155,7 +155,6 @@ class World:
         self.undoing = False  # a person takes something back right now
         self.last_report: RunReport | None = None
         self.owners: dict[int, int] = {}
-        self.written: dict[str, bytes] = {}  # by href, what the gateway last made of an event of its own
         self.sides: dict[int, set[str]] = {}  # typed absence -> sides on which it was edited since the last clean run
         self.rivalry: float | None = None
         self.before_run: Callable[[World], None] | None = None  # how an experiment forgets something
@@ -545,8 +544,6 @@ class World:
         if action == "delete" and not self.calendar.catching_up and not self.undoing:
             self._judge_removal(kind, number, person)
         self.owed.writes.append(("calendar", action, f"{kind} {number}"))
-        if action != "delete":
-            self.written[href] = body
         if before is not None and before.touched:
             self.owed.bodies.append(before.body)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+
+import pytest
 
 from gateway.sync.planning import make_plan
-from gateway.sync.values import Action, BlockOrigin, ChangeKind, Presence, SeenRdv
+from gateway.sync.values import Action, BlockOrigin, ChangeKind, Operation, Presence, SeenRdv
 from mappings.rdv_event import Cancelled
-from tests.sync.builders import absence, block, context, copy_of, event, held, mirror_of, moved, rdv, view
+from tests.sync.builders import NOW, absence, block, context, copy_of, event, held, mirror_of, moved, rdv, view
 
 
 def test_the_past_part_of_a_running_event_is_not_blocked_again_at_every_run() -> None:
@@ -56,3 +59,42 @@ def test_after_a_lost_database_an_absence_that_has_its_event_is_not_paired_with_
         (Action.PAIR, "own_event_found_again"),
         (Action.CREATE, "event_occupies_time"),
     ]
+
+
+# --- past copies ---------------------------------------------------------------------------------------------
+
+YESTERDAY, AHEAD = rdv(1, "0 10:00"), ("4 10:00", "4 10:30")
+
+
+def _of_copy(last_read: str, presence: Presence, *, lies_ahead: bool, status: str = "unknown") -> list[Operation]:
+    """What is planned for a copy that was yesterday's when it was agreed, of an RDV last read then or later."""
+    agreed, seen = copy_of(YESTERDAY)
+    agreed = replace(agreed, ends_at=NOW - timedelta(hours=20))
+    source = rdv(1, last_read, status=status)
+    plan = make_plan(
+        view(rdvs=[SeenRdv(source, presence)], copies=[agreed], events=[moved(seen, *AHEAD) if lies_ahead else seen]),
+        context(copies={"cancelled": Cancelled.REMOVE}),
+    )
+    return list(plan.operations)
+
+
+def test_a_past_copy_that_a_person_moved_ahead_goes_with_its_rdv_that_was_moved_ahead_and_deleted() -> None:
+    (removal,) = _of_copy("4 10:00", Presence.GONE, lies_ahead=True)
+    assert (removal.action, removal.rule, removal.unproven) == (Action.DELETE, "rdv_deleted", "")
+
+
+def test_a_past_copy_that_lies_ahead_is_removed_by_a_person_alone_when_its_rdv_was_past_and_is_gone() -> None:
+    """The database may be an earlier day's, and the copy was written there since; or a person moved it there."""
+    (removal,) = _of_copy("0 10:00", Presence.GONE, lies_ahead=True)
+    assert (removal.action, removal.rule) == (Action.DELETE, "rdv_deleted")
+    assert removal.unproven == "its copy was past when it was last agreed, and lies ahead now"
+
+
+def test_the_past_copy_of_an_rdv_that_was_moved_ahead_and_cancelled_is_removed_where_cancelled_ones_are() -> None:
+    (removal,) = _of_copy("4 10:00", Presence.PRESENT, lies_ahead=False, status="revoked")
+    assert (removal.action, removal.rule) == (Action.DELETE, "rdv_cancelled")
+
+
+@pytest.mark.parametrize("last_read", ["0 10:00", "4 10:00"])
+def test_a_copy_that_lies_in_the_past_stays_when_its_rdv_is_gone(last_read: str) -> None:
+    assert _of_copy(last_read, Presence.GONE, lies_ahead=False) == []

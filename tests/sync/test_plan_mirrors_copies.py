@@ -21,7 +21,6 @@ from gateway.sync.values import (
 from mappings.rdv_event import Cancelled
 from tests.sync.builders import (
     AGENT,
-    NOW,
     absence,
     context,
     copy_of,
@@ -216,8 +215,9 @@ def test_an_rdv_that_ends_before_it_starts_is_set_aside_alone() -> None:
 
 
 def test_a_past_copy_stays_when_its_rdv_is_purged() -> None:
-    past = replace(COPY, ends_at=NOW - timedelta(days=1))
-    assert steps(view(rdvs=[seen_rdv(GONE)], copies=[past], events=[EVENT])) == []
+    past = rdv(1, "0 10:00")
+    copy, event_then = copy_of(past)
+    assert steps(view(rdvs=[SeenRdv(past, GONE)], copies=[copy], events=[event_then])) == []
 
 
 def test_a_copy_is_put_back_twice_a_day_then_a_person_is_told() -> None:

@@ -9,7 +9,7 @@ from connectors.errors import BadItem
 from connectors.records import EventDraft, EventStatus, Rdv
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.planning.pins import Pins
-from gateway.sync.planning.recognition import NO_EVENTS, SortedEvents
+from gateway.sync.planning.recognition import NO_EVENTS, SortedEvents, is_ahead
 from gateway.sync.values import (
     Action,
     AgentState,
@@ -28,13 +28,14 @@ from gateway.sync.values import (
     Side,
 )
 from mappings.rdv_event import Cancelled, CopyRules, rdv_draft, rdv_zone
-from mappings.wallclock import to_wall
+from mappings.wallclock import to_instant, to_wall
 
 QUIET_TIME = timedelta(minutes=10)
 """How long a copy rests after a write when only its description changed. People join a workshop in bursts, as its
 invitation goes out; each write makes the agent's telephone fetch the event again, and counts against the ceiling."""
 _GONE = "gone"
 """What an RDV that is not there any more asks of its copy, as the version of a pin."""
+_MOVED_AHEAD = "its copy was past when it was last agreed, and lies ahead now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,26 +120,40 @@ class _Planner:
             return None  # history stays as it is
         return self._kept(agreed, rdv, draft)
 
-    def _is_history(self, agreed: AgreedCopy | None) -> bool:
-        """Past copies stay for good, whatever is chosen or purged later."""
+    def _is_history(self, agreed: AgreedCopy | None, rdv: Rdv) -> bool:
+        """Past copies stay for good, whatever is chosen later; unless the RDV was moved ahead since."""
+        return self._was_past(agreed) and self._is_over(rdv)
+
+    def _was_past(self, agreed: AgreedCopy | None) -> bool:
         return agreed is not None and agreed.ends_at <= self.context.now
+
+    def _is_over(self, rdv: Rdv) -> bool:
+        zone = rdv_zone(rdv, self.context.organisation_zone(rdv.organisation_id))
+        return to_instant(rdv.ends_at, zone, start=False) <= self.context.now
+
+    def _lies_ahead(self, agreed: AgreedCopy) -> bool:
+        """Where its event is by now, whoever put it there."""
+        event = self.events.by_place.get((agreed.ref, agreed.href))
+        return event is not None and is_ahead(event, self.context.now, self.view.agent.zone)
 
     def _why_removed(self, rdv: Rdv, agreed: AgreedCopy | None, rules: CopyRules) -> str:
         """The rule by which this RDV has no copy here; "" if it has one."""
         if self.view.agent.agent_id not in rdv.agent_ids:
             return "agent_left_rdv"
-        if self._is_history(agreed):
+        if self._is_history(agreed, rdv):
             return ""
         if not self.context.rules(self.view.agent).copy_rdvs:
             return "rdvs_not_copied"
         return "rdv_cancelled" if rdv.cancelled and rules.cancelled is Cancelled.REMOVE else ""
 
     def _vanished(self, seen: SeenRdv, agreed: AgreedCopy | None) -> Operation | None:
-        """An RDV that is no longer read: a purge is not a cancellation."""
-        if agreed is None or self._is_history(agreed):
+        """An RDV that is no longer read: a purge is not a cancellation, and what lies in the past stays."""
+        if agreed is None or (self._was_past(agreed) and not self._lies_ahead(agreed)):
             return None
         if seen.presence is Presence.GONE:
-            return self._removal(agreed, "rdv_deleted")
+            # A person put a past copy ahead; or we did, and our database is an earlier day's: nothing tells which.
+            doubt = _MOVED_AHEAD if self._is_history(agreed, seen.rdv) else ""
+            return replace(self._removal(agreed, "rdv_deleted"), unproven=doubt)
         if not seen.missing_because:
             return None  # one reading more decides
         return replace(self._removal(agreed, "rdv_no_longer_read"), unproven=seen.missing_because)
@@ -146,7 +161,7 @@ class _Planner:
     def forgotten(self, agreed: AgreedCopy) -> tuple[Operation, ...]:
         """A copy that an undo put back after its RDV was gone and forgotten. Nothing says so here, so a person is
         asked before it goes."""
-        if self._is_history(agreed):
+        if self._was_past(agreed) and not self._lies_ahead(agreed):
             return ()
         removal = self._removal(agreed, "rdv_no_longer_read")
         return (replace(removal, unproven="nothing is known of its RDV any more"),)
@@ -187,7 +202,7 @@ class _Planner:
         return self._put_back(replace(again, ref=agreed.ref), agreed)
 
     def _is_past(self, agreed: AgreedCopy, draft: EventDraft) -> bool:
-        return self._is_history(agreed) and _instant(draft.end) <= self.context.now
+        return self._was_past(agreed) and _instant(draft.end) <= self.context.now
 
     def _can_rest(self, asked: str, agreed: AgreedCopy, event: SeenEvent) -> bool:
         """Is only the description another one (who and how many take part), and was the copy written just now?

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
 
 from gateway.sync.planning.context import PlanContext
-from gateway.sync.planning.recognition import NativeEvent, SortedEvents
-from gateway.sync.values import AgentView, Conflict, ConflictKind, SeenEvent
+from gateway.sync.planning.recognition import NativeEvent, SortedEvents, is_ahead
+from gateway.sync.values import AgentView, Conflict, ConflictKind
 from mappings.native import NativeSource
-from mappings.times import Availability
-from mappings.wallclock import to_instant
 
 _LOOKS_LIKE = {
     NativeSource.SYNC: "its calendar sync (CalDAV), or its feed as a subscription (webcal)",
@@ -39,7 +36,10 @@ def find_native_copies(view: AgentView, events: SortedEvents, context: PlanConte
     calendar that the agent also reads double nothing of the agent's. Plages d'ouverture are never written by us.
     """
     rules = context.rules(view.agent)
-    ahead = [each for each in events.native if _is_here(each, view) and _is_ahead(each.event, view, context)]
+    now, zone = context.now, view.agent.zone
+    ahead = [
+        each for each in events.native if _is_here(each, view) and is_ahead(each.event, now, zone, cancelled=False)
+    ]
     rdvs = [each for each in ahead if each.source in _OF_RDVS] if rules.copy_rdvs else []
     absences = [each for each in ahead if each.source is NativeSource.ABSENCE] if rules.mirror_absences else []
     if not rdvs and not absences:
@@ -61,19 +61,3 @@ def _sources(found: Iterable[NativeEvent]) -> str:
 
 def _is_here(native: NativeEvent, view: AgentView) -> bool:
     return native.is_own or native.event.ref == view.agent.target
-
-
-def _is_ahead(event: SeenEvent, view: AgentView, context: PlanContext) -> bool:
-    if event.times is None:
-        return False
-    for component in event.times.components:
-        if component.availability is Availability.CANCELLED:
-            continue
-        if component.recurrence:
-            return True
-        end = component.end
-        if not isinstance(end, datetime):
-            end = datetime.combine(end, time.min)
-        if (end if end.tzinfo else to_instant(end, view.agent.zone)) > context.now:
-            return True
-    return False

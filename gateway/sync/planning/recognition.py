@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
 
 from gateway.sync.planning.context import PlanContext
 from gateway.sync.values import AgentView, CalendarRef, Presence, SeenEvent
 from mappings.identity import NAMESPACE, Kinship, recognise
 from mappings.native import NativeSource, is_named_for
 from mappings.rdv_event import rdv_zone
-from mappings.times import Availability
+from mappings.times import Availability, ComponentTimes
 from mappings.wallclock import to_instant
 
 
@@ -118,6 +119,24 @@ def _takes_place_then(event: SeenEvent, rdvs: _KnownRdvs) -> bool:
     if not isinstance(start, datetime) or not isinstance(end, datetime) or not (start.tzinfo and end.tzinfo):
         return False
     return not component.recurrence and (start, end) in rdvs.spans
+
+
+def is_ahead(event: SeenEvent, now: datetime, zone: ZoneInfo, *, cancelled: bool = True) -> bool:
+    """Whether some of an event is still to end. `zone`: of its owner. `cancelled`: what is cancelled counts as well."""
+    return any(
+        _is_to_end(component, now, zone)
+        for component in (event.times.components if event.times is not None else ())
+        if cancelled or component.availability is not Availability.CANCELLED
+    )
+
+
+def _is_to_end(component: ComponentTimes, now: datetime, zone: ZoneInfo) -> bool:
+    if component.recurrence:
+        return True
+    end = component.end
+    if not isinstance(end, datetime):
+        end = datetime.combine(end, time.min)
+    return (end if end.tzinfo else to_instant(end, zone)) > now
 
 
 def _candidates(view: AgentView, context: PlanContext) -> dict[str, tuple[Kinship, int, str]]:
