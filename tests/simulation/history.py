@@ -12,6 +12,7 @@ from datetime import timedelta
 from gateway.sync.ceiling import Ceiling
 from gateway.sync.values import RunReport
 from tests.simulation import operators, oracle, people, second_sync
+from tests.simulation.alarms import Alarms
 from tests.simulation.calendar_model import ModelAccount
 from tests.simulation.crossings import operations_watched
 from tests.simulation.faults import Cell, Fault
@@ -24,6 +25,7 @@ LAST_RUNS = 4
 STEPS = 24
 _BURSTS = (1, 4, 8, 16, 24)
 """How much people do before the next run: a run costs the same whether it finds one edit or twenty."""
+_ALARMS = 3  # at how many steps what there is to tell is told: each evaluation costs as much as a small run
 
 
 @dataclass(slots=True)
@@ -80,16 +82,20 @@ def _play(world: World, steps: int) -> None:
     world.open()
     world.enrol()
     _begin(world)
-    for _ in range(steps):
+    alarms = Alarms(world)
+    for number in range(steps):
         if world.taste.random() < 0.03:
             world.log.append(world.change_rules())
         if world.desk.random() < 0.08:
             world.log.append(f"{operators.act(world, world.desk)}")
         _step(world)
+        if number % _ALARMS == 0:
+            alarms.evaluate()
     _end(world)
     oracle.check(world)
     _take_back(world)
     oracle.journal_holds(world)
+    alarms.end()
 
 
 def _set_up(world: World) -> None:
