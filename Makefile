@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill campaign lock clean
+.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill campaign bench lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ test-matrix: $(STAMP) ## long: the contract and the scenarios with every server,
 
 kill: $(STAMP) ## long: the real program killed at every boundary, on both databases; ARGS="-k sqlite"
 	KILL_EVERY=1 $(BIN)/python -m pytest -s tests/kill $(ARGS)
+
+bench: $(STAMP) ## statements and processor time per operation and per unchanged agent; ARGS="--agents 1000"
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
 	$(BIN)/python -m tests.campaigns.departement $(ARGS)
