@@ -47,7 +47,7 @@ FORBIDDEN_KEYS = frozenset(
     }
 )
 
-_QUIET = ("alembic", "httpcore2", "httpx2", "requests", "urllib3")
+_QUIET = ("alembic", "apscheduler", "httpcore2", "httpx2", "requests", "urllib3", "uvicorn")
 _SILENT = ("caldav", "icalendar", "recurring_ical_events")
 LIBRARIES = (*_QUIET, *_SILENT)
 """Loggers whose level `configure` sets."""

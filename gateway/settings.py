@@ -33,6 +33,7 @@ from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_most_one_source, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.settings_rules import RulesSection
+from gateway.settings_service import ScheduleSection, WebSection
 from gateway.sync.ceiling import Ceiling
 from gateway.sync.guard.values import GuardLimits
 
@@ -250,6 +251,8 @@ class Settings(Section):
     journal: JournalSection = JournalSection()
     mail: MailSection = MailSection()
     alerts: AlertsSection = AlertsSection()
+    web: WebSection = WebSection()
+    schedule: ScheduleSection = ScheduleSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

@@ -262,6 +262,7 @@ class TestDocuments:
             "login",
             "reminder_minutes",
             "keep_entries",
+            "base_url",
         )
         mail_and_hooks = ("host ", "port ", "username", "sender", "name ", "url ", "audiences")
         selectors = ("organisation", "service", "motif ", "agent", "calendar ")

@@ -24,6 +24,7 @@ from gateway.cli.exits import Exit
 from gateway.cli.output import age, messages, print_json, progress, results, table
 from gateway.cli.rights import COLUMNS as RIGHTS_COLUMNS
 from gateway.cli.rights import Rights, read_rights, rights_json, rights_problems, rights_rows
+from gateway.cli.session import turn
 from gateway.cli.stopping import stop_lines
 from gateway.cli.write_test import write_test
 from gateway.clock import SystemClock
@@ -192,7 +193,7 @@ def _write_test(settings: Settings, agent_id: int) -> Finding:
     """One absence made and removed, while nobody syncs."""
     clock = SystemClock()
     what = "rdv_solidarites: write test"
-    with opened_store(settings) as store, store.sync_lock():
+    with opened_store(settings) as store, turn(store):
         try:
             with closing(rdv_solidarites_client(settings, store, clock)) as client:
                 done, problem = write_test(

@@ -394,6 +394,14 @@ def demo(
 
 
 @app.command()
+def serve(config: Config = _CONFIG, as_json: Json = False) -> None:
+    """Sync by itself, in the background of a server, until SIGTERM or Ctrl-C."""
+    from gateway.cli import serve as command
+
+    _end(command.run(config, as_json=as_json))
+
+
+@app.command()
 def sandbox(
     *,
     directory: Annotated[Path, typer.Option("--directory", help="Where its state is kept.")] = Path("sandbox"),

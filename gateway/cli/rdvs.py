@@ -18,7 +18,7 @@ from gateway.cli.describe import problem_json, problem_lines
 from gateway.cli.exits import Exit, UserError
 from gateway.cli.listener import wait_for_redirect
 from gateway.cli.output import age, messages, print_json, results, table
-from gateway.cli.session import local
+from gateway.cli.session import local, turn
 from gateway.clock import SystemClock
 from gateway.composition import ConsentAttempt, ask_for_consent, rdv_solidarites_client, stored_token
 from gateway.consent import Consent, consent_of, renewed_at
@@ -83,7 +83,7 @@ def status(config: Path, *, as_json: bool) -> Exit:
 
 def logout(config: Path, *, as_json: bool) -> Exit:
     """Forget the access, while nobody syncs: a running sync would keep the token again."""
-    with local(config) as (settings, store), store.sync_lock():
+    with local(config) as (settings, store), turn(store):
         forgotten = stored_token(settings, store, SystemClock()).forget(by=getpass.getuser())
     if as_json:
         print_json({"forgotten": forgotten})

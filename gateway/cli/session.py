@@ -7,7 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.cli.exits import UserError
+from gateway.cli.output import messages
+from gateway.clock import SystemClock
 from gateway.composition import Application, opened, opened_store
+from gateway.scheduling.handover import taken_turn
 from gateway.settings import Settings, load
 from gateway.store.store import Store
 
@@ -29,9 +32,23 @@ def remote(config: Path) -> Iterator[Application]:
 
 @contextmanager
 def syncing(config: Path) -> Iterator[Application]:
-    """Everything, as the one process that syncs on this database. Raises `AnotherSync`."""
-    with opened(load(config)) as application, application.store.sync_lock():
+    """Everything, as the one process that syncs on this database; a service that runs lets go of it meanwhile.
+
+    Raises `AnotherSync`.
+    """
+    with opened(load(config)) as application, turn(application.store):
         yield application
+
+
+@contextmanager
+def turn(store: Store) -> Iterator[None]:
+    """The right to sync. Raises `AnotherSync` when another command has it."""
+
+    def waiting() -> None:
+        messages().print("The service runs: waiting until it lets this command work.")
+
+    with taken_turn(store, SystemClock(), waiting=waiting):
+        yield
 
 
 def require_enrolled(store: Store, agent_ids: Collection[int]) -> None:

@@ -26,6 +26,7 @@ from gateway.store import (
     facts,
     figures,
     guarding,
+    notes,
     observed,
     runs,
     secret,
@@ -430,6 +431,16 @@ class Store:
         """By journal entry, what was noted of these writes; of those that noted nothing, nothing."""
         with self._database.read() as connection:
             return undoing.steps(connection, journal_ids)
+
+    def note(self, name: str) -> str | None:
+        """What `put_note` left under this name."""
+        with self._database.read() as connection:
+            return notes.note(connection, name)
+
+    def notes(self, beginning: str) -> dict[str, str]:
+        """By name, those whose names begin so."""
+        with self._database.read() as connection:
+            return notes.notes(connection, beginning)
 
     def secret(self, name: str) -> bytes | None:
         """What `put_secret` kept under this name."""

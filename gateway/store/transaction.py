@@ -22,6 +22,7 @@ from gateway.store import (
     changes,
     conflicts,
     guarding,
+    notes,
     observed,
     runs,
     secret,
@@ -455,6 +456,13 @@ class Transaction:
     def put_undo_step(self, journal_id: int, step: UndoStep) -> None:
         """What an undo of this entry needs beside it."""
         undoing.put_step(self._connection, journal_id, step)
+
+    def put_note(self, name: str, text: str) -> None:
+        """Leave a small text for other processes on this database (`Store.note`)."""
+        notes.put_note(self._connection, name, text)
+
+    def drop_note(self, name: str) -> None:
+        notes.drop_note(self._connection, name)
 
     def put_secret(self, name: str, data: bytes) -> None:
         """Keep a secret under a name, encrypted."""

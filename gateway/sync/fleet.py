@@ -255,17 +255,17 @@ def _as_problem(error: BaseException, agent_id: int | None) -> Problem:
     if isinstance(error, ConnectorError):
         return problem_of(error, agent_id)
     # The text of an unexpected error may hold anything: only its kind and place are told.
-    _LOG.error("unexpected error", kind=type(error).__name__, place=_place(error), agent=agent_id)
+    _LOG.error("unexpected error", kind=type(error).__name__, place=place_of(error), agent=agent_id)
     return Problem(
         agent_id,
         "gateway",
-        f"unexpected {type(error).__name__} at {_place(error)}",
+        f"unexpected {type(error).__name__} at {place_of(error)}",
         Addressee.MAINTAINERS,
         "Report it; this agent is tried again at the next run.",
     )
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
     """Module and line where it was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:

@@ -1,0 +1,1 @@
+"""Decides when what is read and written, and keeps doing so: `rdv-gateway serve`."""
