@@ -67,6 +67,7 @@ from gateway.sync.ceiling import RDV_SOLIDARITES
 from gateway.sync.engine import Engine, EngineSettings, plan_context
 from gateway.sync.undo.undoing import Undoer
 from gateway.watching.metrics import Metrics
+from gateway.watching.slow import SlowSteps
 from gateway.watching.watch import Watch
 
 
@@ -170,7 +171,8 @@ def opened(settings: Settings, *, clock: Clock | None = None) -> Iterator[Applic
         stack.callback(rdv_solidarites.close)
         accounts = account_book(settings, shared_by_accounts(clock, store, keys))
         stack.callback(accounts.close)
-        watch = Watch(Metrics(section.name for section in settings.accounts))
+        watch = Watch(Metrics(section.name for section in settings.accounts), SlowSteps(store, clock.now))
+        stack.callback(watch.close)
         engine = Engine(
             store=store,
             rdv_solidarites=rdv_solidarites,

@@ -312,6 +312,20 @@ def status(config: Config = _CONFIG, as_json: Json = False) -> None:
 
 
 @app.command()
+def slow(
+    *,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=400, help="How many.")] = 20,
+    latest: Annotated[bool, typer.Option("--latest", help="The latest first, in place of the worst.")] = False,
+    config: Config = _CONFIG,
+    as_json: Json = False,
+) -> None:
+    """List the slowest steps of the last 30 days, and what they were about. Reaches no remote system."""
+    from gateway.cli import slow as command
+
+    _end(command.run(config, limit, latest=latest, as_json=as_json))
+
+
+@app.command()
 def conflicts(agent: AgentIds = None, config: Config = _CONFIG, as_json: Json = False) -> None:
     """List what a person should know or settle, and what to do about it. Reaches no remote system."""
     from gateway.cli import conflicts as command

@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0011"
+REVISION = "0012"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -596,4 +596,24 @@ journal_checkpoint = Table(
     Column("last_id", Identifier, nullable=False),
     Column("is_anchor", Boolean, nullable=False),  # entries up to `last_id` were removed, or may be
     Column("statement", AnyText, nullable=False),  # JSON, signed
+)
+
+# --- watching ------------------------------------------------------------------------------------------------
+
+slow_step = Table(
+    "slow_step",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("run_id", AnyText, nullable=False),
+    Column("agent_id", Identifier),
+    Column("step", AnyText, nullable=False),
+    Column("system", AnyText, nullable=False),
+    Column("milliseconds", Integer, nullable=False),
+    Column("waited", Integer, nullable=False),  # of them, and so is `remote`
+    Column("remote", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("received", Identifier, nullable=False),  # bytes
+    Column("counts", AnyText, nullable=False),  # JSON
+    Column("failure", AnyText),  # the kind of error; NULL: none
 )

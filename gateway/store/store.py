@@ -30,6 +30,7 @@ from gateway.store import (
     observed,
     runs,
     secret,
+    slow,
     undoing,
     work,
 )
@@ -37,6 +38,7 @@ from gateway.store.alerts import MessageCounts, QueuedMessage
 from gateway.store.database import Database
 from gateway.store.figures import Figures
 from gateway.store.last_word import LastWords
+from gateway.store.slow import SlowStep
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
     AgentStatus,
@@ -282,6 +284,11 @@ class Store:
         """Where everything stands at `now`, in numbers."""
         with self._database.read() as connection:
             return figures.figures(connection, now)
+
+    def slow_steps(self, limit: int, *, latest: bool = False) -> tuple[SlowStep, ...]:
+        """The slowest steps that are kept, the worst first; or the latest of them, the latest first."""
+        with self._database.read() as connection:
+            return slow.slow_steps(connection, limit, latest=latest)
 
     def require_writable(self) -> None:
         """Write, and take it back. Raises what `transaction` raises."""

@@ -26,12 +26,14 @@ from gateway.store import (
     observed,
     runs,
     secret,
+    slow,
     undoing,
     work,
 )
 from gateway.store.alerts import QueuedMessage
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.last_word import LastWords
+from gateway.store.slow import SlowStep
 from gateway.store.values import CalendarState, ConflictNotice, ObservedAbsence, OrganisationState, StoredWindow
 from gateway.store.webhooks import WebhookTables
 from gateway.sync.outages import Outage
@@ -463,6 +465,11 @@ class Transaction:
 
     def drop_note(self, name: str) -> None:
         notes.drop_note(self._connection, name)
+
+    def add_slow_steps(self, steps: Iterable[SlowStep], *, now: datetime) -> int:
+        """Keep the slowest; milliseconds at and below which a step would not be among them."""
+        slow.add_slow_steps(self._connection, steps, now=now)
+        return slow.floor(self._connection)
 
     def put_secret(self, name: str, data: bytes) -> None:
         """Keep a secret under a name, encrypted."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from gateway.store.store import Store
 from gateway.sync.values import Held, HoldReason, OperationClass
 from gateway.watching.metrics import Metrics
+from gateway.watching.slow import SlowSteps
 from gateway.watching.watch import Watch
-from tests.store.samples import operation
+from tests.store.samples import NOW, operation
 
 
 def held(number: int) -> Held:
@@ -13,6 +15,6 @@ def held(number: int) -> Held:
     return Held(operation(absence_id=number, op_class=OperationClass.UNCOVER), HoldReason.MANY_REMOVALS, "many")
 
 
-def watched(metrics: Metrics) -> Watch:
+def watched(metrics: Metrics, store: Store) -> Watch:
     """What a run tells."""
-    return Watch(metrics)
+    return Watch(metrics, SlowSteps(store, lambda: NOW))

@@ -102,7 +102,7 @@ def test_open_writes_and_a_stop_are_told(store: Store) -> None:
 
 def test_steps_requests_operations_and_runs_are_counted(sqlite_store: Store) -> None:
     service = Service(sqlite_store)
-    watch = watched(service.metrics)
+    watch = watched(service.metrics, sqlite_store)
     watch.exchanged(Exchange("agenda", "PUT", 201, 0.2, 10))
     watch.exchanged(Exchange("agenda", "PUT", None, 30.0, 0))
     watch.waited("agenda", 0.5)
