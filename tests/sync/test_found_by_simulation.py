@@ -61,6 +61,20 @@ def test_after_a_lost_database_an_absence_that_has_its_event_is_not_paired_with_
     ]
 
 
+@pytest.mark.parametrize("presence", [Presence.GONE, Presence.UNKNOWN])
+def test_in_a_restored_database_the_copy_of_an_rdv_that_vanished_is_found_again_before_it_goes(
+    presence: Presence,
+) -> None:
+    """It was made after the database of yesterday: else nobody would ever remove it or speak of it."""
+    vanished = SeenRdv(rdv(1, "3 10:00"), presence, "no other RDV was read" if presence is Presence.UNKNOWN else "")
+    agreed, copy = copy_of(vanished.rdv)
+    found = make_plan(view(rdvs=[vanished], events=[copy]), context())
+    assert [(each.action, each.rule) for each in found.operations] == [(Action.PAIR, "own_copy_found_again")]
+    then = make_plan(view(rdvs=[vanished], events=[copy], copies=[agreed]), context())
+    assert [each.action for each in then.operations] == [Action.DELETE]
+    assert bool(then.operations[0].unproven) is (presence is Presence.UNKNOWN)
+
+
 # --- past copies ---------------------------------------------------------------------------------------------
 
 YESTERDAY, AHEAD = rdv(1, "0 10:00"), ("4 10:00", "4 10:30")

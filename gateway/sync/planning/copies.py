@@ -103,22 +103,29 @@ class _Planner:
         return self.context.asked(rdv_draft(rdv, agent.agent_id, zone, rules, self.context.identity))
 
     def decide(self, seen: SeenRdv, agreed: AgreedCopy | None) -> Operation | Conflict | None:
-        if seen.presence is not Presence.PRESENT:
-            return self._vanished(seen, agreed)
         agent, rdv = self.view.agent, seen.rdv
+        if agreed is not None and seen.presence is not Presence.PRESENT:
+            return self._vanished(seen, agreed)
         zone = rdv_zone(rdv, self.context.organisation_zone(rdv.organisation_id))
         rules = self.context.rulebook.for_rdv(agent.subject, str(agent.target), rdv)
         draft = rdv_draft(rdv, agent.agent_id, zone, rules, self.context.identity)
-        if agreed is None and rdv.id in self.events.copies:
-            # What becomes of it, the next plan decides.
-            return self._found(rdv.id, draft, self.events.copies[rdv.id])
-        if removed_by := self._why_removed(rdv, agreed, rules):
-            return self._removal(agreed, removed_by) if agreed is not None else None
         if agreed is None:
-            return None if rdv.cancelled else self._creation("rdv_planned", rdv.id, draft)
+            return self._not_agreed(seen, draft, rules)
+        if removed_by := self._why_removed(rdv, agreed, rules):
+            return self._removal(agreed, removed_by)
         if not self.context.rules(agent).copy_rdvs:
             return None  # history stays as it is
         return self._kept(agreed, rdv, draft)
+
+    def _not_agreed(self, seen: SeenRdv, draft: EventDraft, rules: CopyRules) -> Operation | None:
+        """An RDV of which no copy is known."""
+        rdv = seen.rdv
+        if rdv.id in self.events.copies:
+            # What becomes of it, the next plan decides: also where the RDV is gone, and our database knew of no copy.
+            return self._found(rdv.id, draft, self.events.copies[rdv.id])
+        if seen.presence is not Presence.PRESENT or rdv.cancelled or self._why_removed(rdv, None, rules):
+            return None
+        return self._creation("rdv_planned", rdv.id, draft)
 
     def _is_history(self, agreed: AgreedCopy | None, rdv: Rdv) -> bool:
         """Past copies stay for good, whatever is chosen later; unless the RDV was moved ahead since."""
@@ -146,9 +153,9 @@ class _Planner:
             return "rdvs_not_copied"
         return "rdv_cancelled" if rdv.cancelled and rules.cancelled is Cancelled.REMOVE else ""
 
-    def _vanished(self, seen: SeenRdv, agreed: AgreedCopy | None) -> Operation | None:
+    def _vanished(self, seen: SeenRdv, agreed: AgreedCopy) -> Operation | None:
         """An RDV that is no longer read: a purge is not a cancellation, and what lies in the past stays."""
-        if agreed is None or (self._was_past(agreed) and not self._lies_ahead(agreed)):
+        if self._was_past(agreed) and not self._lies_ahead(agreed):
             return None
         if seen.presence is Presence.GONE:
             # A person put a past copy ahead; or we did, and our database is an earlier day's: nothing tells which.
