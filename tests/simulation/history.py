@@ -26,6 +26,7 @@ STEPS = 24
 _BURSTS = (1, 4, 8, 16, 24)
 """How much people do before the next run: a run costs the same whether it finds one edit or twenty."""
 _ALARMS = 3  # at how many steps what there is to tell is told: each evaluation costs as much as a small run
+_ALARMED = 4  # one history of so many has alerts: they change nothing of what is synced
 
 
 @dataclass(slots=True)
@@ -49,13 +50,14 @@ def play(
     rivalry: float | None = None,
     only: tuple[Fault, ...] = (),
     aims: float | None = None,
+    alarmed: bool | None = None,
     before_run: Callable[[World], None] | None = None,
 ) -> Outcome:
     """Play a seed.
 
     `checks`: the calendar server honours preconditions. `rivalry`: chance that somebody edits the very thing that is
     about to be written, None: as the seed has it. `only`: aim with these faults alone. `aims`: how much is
-    aimed at all. `before_run`: see `World`.
+    aimed at all. `alarmed`: whether alerts are evaluated, None: in some histories. `before_run`: see `World`.
     """
     began = time.process_time()
     world = World(seed, checks=checks)
@@ -68,7 +70,7 @@ def play(
     try:
         _set_up(world)
         with operations_watched():
-            _play(world, steps)
+            _play(world, steps, alarmed=seed % _ALARMED == 0 if alarmed is None else alarmed)
     except BrokenPromise as broken:
         world.log.append(f"the last run said: {_told(world.last_report)}")
         outcome.promise, outcome.what = broken.promise, broken.what
@@ -78,24 +80,25 @@ def play(
     return outcome
 
 
-def _play(world: World, steps: int) -> None:
+def _play(world: World, steps: int, *, alarmed: bool) -> None:
     world.open()
     world.enrol()
     _begin(world)
-    alarms = Alarms(world)
+    alarms = Alarms(world) if alarmed else None
     for number in range(steps):
         if world.taste.random() < 0.03:
             world.log.append(world.change_rules())
         if world.desk.random() < 0.08:
             world.log.append(f"{operators.act(world, world.desk)}")
         _step(world)
-        if number % _ALARMS == 0:
+        if alarms and number % _ALARMS == 0:
             alarms.evaluate()
     _end(world)
     oracle.check(world)
     _take_back(world)
     oracle.journal_holds(world)
-    alarms.end()
+    if alarms:
+        alarms.end()
 
 
 def _set_up(world: World) -> None:

@@ -49,6 +49,7 @@ _APPLY, _SETTLE, _RECORD = f"{_SYNC}apply:Applier.", f"{_SYNC}settle:Settler.", 
 _READ = f"{_SYNC}observe_rdv_solidarites:"
 _PLANNING = f"{_SYNC}planning."
 _JUDGING = "gateway.alerts.judging:"
+_ALARMED = {"alarmed": True}
 
 _TEXTS: dict[str, Mutant] = {
     # --- intents and lost answers
@@ -169,9 +170,11 @@ _TEXTS: dict[str, Mutant] = {
     ),
     "stop ignored": Mutant(f"{_APPLY}_open", "tx.stop() is not None", "False", _STOPPED),
     "ceiling ignored": Mutant(f"{_APPLY}_open", "tx.count_write(remote, at=now)", "pass"),
-    "alert told again": Mutant(f"{_JUDGING}_word", "entry.told_at is None", "True"),
-    "end of an alert not told": Mutant(f"{_JUDGING}_is_news_when_over", "return", "return False and"),
-    "end of an alert told to anybody": Mutant(f"{_JUDGING}_is_news_when_over", "entry.told_at is not None and", ""),
+    "alert told again": Mutant(f"{_JUDGING}_word", "entry.told_at is None", "True", _ALARMED),
+    "end of an alert not told": Mutant(f"{_JUDGING}_is_news_when_over", "return", "return False and", _ALARMED),
+    "end of an alert told to anybody": Mutant(
+        f"{_JUDGING}_is_news_when_over", "entry.told_at is not None and", "", _ALARMED
+    ),
 }
 
 _FOLLOWING = "agreed moved while held"
