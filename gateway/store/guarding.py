@@ -35,13 +35,20 @@ def history(connection: Connection, agent_id: int) -> AgentHistory:
         return AgentHistory()
     content = json.loads(text)
     usual = {CalendarRef(account, calendar): count for account, calendar, count in content["usual"]}
-    return AgentHistory(usual, tuple(Sign(HoldReason(reason), words) for reason, words in content["signs"]))
+    return AgentHistory(usual, tuple(_sign(*kept) for kept in content["signs"]))
+
+
+def _sign(reason: str, explanation: str, doubted: list[str] | None = None) -> Sign:
+    return Sign(HoldReason(reason), explanation, None if doubted is None else frozenset(doubted))
 
 
 def put_history(connection: Connection, agent_id: int, kept: AgentHistory) -> None:
     content = {
         "usual": [(ref.account, ref.calendar, count) for ref, count in sorted(kept.usual.items())],
-        "signs": [(sign.reason.value, sign.explanation) for sign in kept.signs],
+        "signs": [
+            (sign.reason.value, sign.explanation, None if sign.doubted is None else sorted(sign.doubted))
+            for sign in kept.signs
+        ],
     }
     upsert(connection, agent_history, [{"agent_id": agent_id, "content": dump_json(content)}])
 

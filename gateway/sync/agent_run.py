@@ -236,7 +236,7 @@ class AgentRunner:
             if not self.dry_run:
                 rules = self.context.rules(agent)
                 keep_conflicts(tx, agent, plan.conflicts, tell=rules.tell_conflicts, run_id=self.run_id, at=now)
-                judged.remember(tx)
+                judged.remember(tx, complete=complete)
             if agent.state is AgentState.FIRST_RUN and not agent.first_run_approved:
                 horizon = self.context.rules(agent).horizon_days
                 tx.save_figures(figures_of(plan, guarded, horizon_days=horizon, at=now))

@@ -19,6 +19,7 @@ from gateway.sync.guard.values import GuardLimits
 from gateway.sync.guard.words import what
 from gateway.sync.planning import PlanContext
 from gateway.sync.values import (
+    Action,
     AgentView,
     Guarded,
     Held,
@@ -41,10 +42,12 @@ class Judged:
     approvals: frozenset[str]
     guarded: Guarded
 
-    def remember(self, tx: Transaction) -> None:
-        """What is not over by now holds in the next run too."""
+    def remember(self, tx: Transaction, *, complete: bool) -> None:
+        """What is not over by now holds in the next run too. `complete`: all of RDV-Solidarités was read."""
         reasons = {each.reason for each in self.guarded.held}
-        tx.put_history(self.view.agent.agent_id, remembered(self.view, self.signs, reasons))
+        moves = [each.operation.digest for each in self.guarded.held if each.operation.action is Action.ACCEPT]
+        kept = remembered(self.view, self.signs, reasons, doubted=moves if complete else None)
+        tx.put_history(self.view.agent.agent_id, kept)
 
 
 @dataclass(frozen=True, slots=True)

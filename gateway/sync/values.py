@@ -425,10 +425,12 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Something is wrong with a whole side of an agent. `explanation`: for IT, what was seen."""
+    """Something is wrong with a whole side of an agent. `explanation`: for IT, what was seen. `doubted`: digests of the
+    only moves of blocks that it makes doubtful; None: of all of them."""
 
     reason: HoldReason
     explanation: str
+    doubted: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

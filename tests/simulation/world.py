@@ -152,6 +152,7 @@ class World:
         self.event_edited: set[int] = set()  # typed absences whose event a person edited or removed
         self.planned_with: dict[int, frozenset[int]] = {}  # agent -> absences there when its plan was last made
         self.set_back = False
+        self.unlooked: set[int] = set()  # agents for whom not all was read since: who moved their blocks, nobody knows
         self.undoing = False  # a person takes something back right now
         self.last_report: RunReport | None = None
         self.owners: dict[int, int] = {}
@@ -331,6 +332,9 @@ class World:
                 self._follow(person, mirrors)
                 for absence in self.pool(person):
                     absence.unanswered = False
+            looked = report is not None and not (report.problems or self.source.partial)
+            if looked and found is not None and not (found.problems or found.unsettled or found.waiting):
+                self.unlooked.discard(person.agent_id)
             memory = self.memories[person.agent_id]
             memory.run_ended(
                 clean=clean,
@@ -442,6 +446,7 @@ class World:
         self.set_back = True
         self.calendar.pending = [(due, self._unowed(commit)) for due, commit in self.calendar.pending]
         self.server.pending = [(due, self._unowed(commit)) for due, commit in self.server.pending]
+        self.unlooked = set(self.memories)
         for memory in self.memories.values():
             memory.set_back(regions)
         for absence in self.server.absences.values():
@@ -471,6 +476,7 @@ class World:
         """A person is about to edit or remove an absence in RDV-Solidarités."""
         self.memories[person.agent_id].edited(absence.interval)
         self.mirror_touched(person, absence, "rdv_solidarites")
+        absence.unsure = absence.unsure or person.agent_id in self.unlooked
 
     def mirror_touched(self, person: Person, absence: StoredAbsence, side: str) -> None:
         """A person is about to edit an absence or its event."""

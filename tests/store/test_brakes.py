@@ -8,8 +8,8 @@ from gateway.keys import Keyring
 from gateway.store.database import open_database
 from gateway.store.store import Store
 from gateway.sync.ceiling import hour_of
-from gateway.sync.values import Stop
-from tests.store.samples import NOW
+from gateway.sync.values import AgentHistory, HoldReason, Sign, Stop
+from tests.store.samples import AGENT, MAIN, NOW
 
 GIVEN = Stop(NOW, "adele", "Migration de la messagerie")
 HOUR = timedelta(hours=1)
@@ -65,3 +65,12 @@ def test_a_secret_can_be_forgotten(store: Store) -> None:
         tx.drop_secret("token")
         tx.drop_secret("token")
     assert store.secret("token") is None
+
+
+def test_what_is_remembered_of_an_agent_keeps_which_moves_each_sign_makes_doubtful(store: Store) -> None:
+    every, some = (Sign(HoldReason.DATABASE_RESTORED, "lost", doubted) for doubted in (None, frozenset({"a", "b"})))
+    none = Sign(HoldReason.RDVS_RESTORED, "cut", frozenset())
+    kept = AgentHistory({MAIN: 4}, (every, some, none))
+    with store.transaction() as tx:
+        tx.put_history(AGENT, kept)
+    assert store.history_of(AGENT) == kept

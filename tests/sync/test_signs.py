@@ -9,13 +9,24 @@ import pytest
 
 from connectors.server_time import ServerTime
 from gateway.rules.values import AgentRules
+from gateway.sync.guard import context_of, guard
 from gateway.sync.guard.clock import clock_trouble
 from gateway.sync.guard.fleet import are_many
 from gateway.sync.guard.signs import Numbered, rdvs_restored, remembered, signs_of
 from gateway.sync.guard.values import GuardLimits
 from gateway.sync.guard.words import ENDS, WHAT
 from gateway.sync.planning import make_plan
-from gateway.sync.values import AgentHistory, AgentView, HoldReason, Plan, Presence, Sign
+from gateway.sync.values import (
+    Action,
+    AgentHistory,
+    AgentView,
+    ChangeKind,
+    Guarded,
+    HoldReason,
+    Plan,
+    Presence,
+    Sign,
+)
 from tests.sync.builders import NOW, SOURCE, block, context, copy_of, event, held, rdv, view
 
 LIMITS = GuardLimits()
@@ -55,6 +66,34 @@ def test_what_a_calendar_usually_holds_follows_only_while_it_is_believed() -> No
 def test_a_lasting_sign_is_over_when_nothing_waits_for_it() -> None:
     assert remembered(calendar_of(1), (RESTORED,), {RESTORED.reason}).signs == (RESTORED,)
     assert remembered(calendar_of(1), (RESTORED,), {HoldReason.UNPROVEN}).signs == ()
+
+
+@pytest.mark.parametrize(("again", "doubtful"), [("4 09:00", True), ("5 09:00", False)])
+def test_a_block_that_moves_after_the_first_whole_look_at_a_restored_database_was_moved_by_a_person(
+    again: str, *, doubtful: bool
+) -> None:
+    """At that look it stood at the 4th; maybe we moved it there ourselves, and our database forgot it."""
+    ours = block(1, "3 09:00", "3 10:00", "a")
+
+    def at(start: str, *known: Sign) -> tuple[AgentView, Guarded]:
+        moved = held(ours, start, f"{start.split(maxsplit=1)[0]} 10:00")
+        situation = view(
+            events=[event("a", "3 09:00", "3 10:00")],
+            blocks=[ours],
+            absences=[moved],
+            history=AgentHistory(signs=known),
+        )
+        plan = make_plan(situation, context())
+        return situation, guard(plan, context_of(situation, plan, frozenset(), AgentRules()))
+
+    situation, first = at("4 09:00", RESTORED)
+    moves = [each.operation.digest for each in first.held if each.operation.action is Action.ACCEPT]
+    (unread,) = remembered(situation, (RESTORED,), {RESTORED.reason}).signs
+    assert unread.doubted is None
+    (known,) = remembered(situation, (RESTORED,), {RESTORED.reason}, doubted=moves).signs
+    _, later = at(again, known)
+    assert ([each.reason for each in later.held] == [RESTORED.reason]) is doubtful
+    assert ([each.kind for each in later.changes] == [ChangeKind.BLOCK_RELEASED]) is not doubtful
 
 
 def copies(present: int, gone: int, *, gone_are_newest: bool = True) -> AgentView:

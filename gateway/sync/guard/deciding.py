@@ -228,9 +228,9 @@ def _judge_changes(plan: Plan, context: GuardContext) -> tuple[tuple[Change, ...
         if change.kind not in HANDS or block is None:
             believed.append(change)
             continue
-        sign = _doubt(change, signs)
         waiting = _as_operation(change, block)
         digest = waiting.digest
+        sign = _doubt(change, digest, signs)
         approved = digest in context.approvals
         known = replace(change, approval=digest) if approved else change
         if sign is None or (approved and sign.reason is HoldReason.MANY_FREED):
@@ -242,10 +242,18 @@ def _judge_changes(plan: Plan, context: GuardContext) -> tuple[tuple[Change, ...
     return tuple(believed), tuple(held)
 
 
-def _doubt(change: Change, signs: Mapping[HoldReason, Sign]) -> Sign | None:
+def _doubt(change: Change, digest: str, signs: Mapping[HoldReason, Sign]) -> Sign | None:
     """What makes it doubtful that a person did this."""
-    of_day_before = signs.get(HoldReason.DATABASE_RESTORED) if change.kind is not ChangeKind.BLOCK_FREED else None
+    of_day_before = signs.get(HoldReason.DATABASE_RESTORED)
+    if of_day_before is not None and not _explains(of_day_before, change, digest):
+        of_day_before = None
     return signs.get(HoldReason.RDVS_RESTORED) or of_day_before or signs.get(HoldReason.MANY_FREED)
+
+
+def _explains(of_day_before: Sign, change: Change, digest: str) -> bool:
+    """Whether it may be we who did it. What moved after all was looked through once, a person moved."""
+    known = of_day_before.doubted
+    return change.kind is not ChangeKind.BLOCK_FREED and (known is None or digest in known)
 
 
 def not_believed(change: Change, before: PoolBlock) -> Change:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.rules.values import AgentRules
@@ -46,14 +46,24 @@ def signs_of(
     return tuple(found.values())
 
 
-def remembered(view: AgentView, signs: Collection[Sign], held: Collection[HoldReason]) -> AgentHistory:
+def remembered(
+    view: AgentView, signs: Collection[Sign], held: Collection[HoldReason], *, doubted: Collection[str] | None = None
+) -> AgentHistory:
     """What to remember after a run in which operations waited for the reasons `held`.
 
     A sign that nothing waits for is over. A calendar is believed again as soon as nothing waits for its emptiness.
+    `doubted`: digests of the moves that waited; None: not all was read, and more may come to light.
     """
-    lasting = tuple(sign for sign in signs if sign.reason in held and sign.reason in _LASTING)
+    lasting = tuple(_looked_through(sign, doubted) for sign in signs if sign.reason in held and sign.reason in _LASTING)
     usual = view.history.usual if HoldReason.SHRUNKEN_CALENDAR in held else events_by_calendar(view)
     return AgentHistory(usual, lasting)
+
+
+def _looked_through(sign: Sign, doubted: Collection[str] | None) -> Sign:
+    """What an earlier day does not know is all there at the first whole look; what moves later, persons move."""
+    if sign.reason is not HoldReason.DATABASE_RESTORED or sign.doubted is not None or doubted is None:
+        return sign
+    return replace(sign, doubted=frozenset(doubted))
 
 
 _LASTING = frozenset({HoldReason.CALENDAR_RESTORED, HoldReason.RDVS_RESTORED, HoldReason.DATABASE_RESTORED})
