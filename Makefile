@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill campaign bench lock clean
+.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill campaign bench storm fuzz lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench: $(STAMP) ## statements and processor time per operation and per unchanged
 
 campaign: $(STAMP) ## 1,200 agents go live on fast doubles, measured; ARGS="--agents 120 --json"
 	$(BIN)/python -m tests.campaigns.departement $(ARGS)
+
+storm: $(STAMP) ## 10,000 webhooks at once, with copies, disorder and delay, measured; ARGS="--deliveries 2000 --json"
+	$(BIN)/python -m tests.webhooks.storm $(ARGS)
 
 fuzz: $(STAMP) ## ten minutes of calendar files changed at random; ARGS="--seconds 60"
 	$(BIN)/python -m tests.mappings.fuzz $(ARGS)

@@ -38,14 +38,15 @@ def judge(
     """Whether a webhook is later than all that is known.
 
     `written_at`: by our clock. `read_at`: when the last listing was asked for that held the thing (`there`), or would
-    have. An id never comes back: a removal is believed against a listing that is only a little later.
+    have. An id never comes back: a removal is the last word of its second, and believed against a listing that is only
+    a little later.
     """
     if said is not None and said.by_us:
         if written_at <= said.at - RESOLUTION - MARGIN:
             return Verdict.STALE
         if written_at <= said.at + _ECHO:
             return Verdict.DOUBTFUL
-    elif said is not None and as_of(written_at) < said.at:
+    elif said is not None and (as_of(written_at) < said.at or (said.gone and as_of(written_at) == said.at)):
         return Verdict.STALE
     if read_at is not None:
         proves_since = read_at if there and not destroyed else read_at - MARGIN

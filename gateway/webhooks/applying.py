@@ -95,7 +95,7 @@ class Applier:
     def _apply(
         self, tx: Transaction, groups: Mapping[_Key, list[WaitingDelivery]], effects: Effects, now: datetime
     ) -> None:
-        latest = {key: max(group, key=lambda each: (each.delivery.said_at, each.id)) for key, group in groups.items()}
+        latest = {key: max(group, key=_lateness) for key, group in groups.items()}
         offset = self.clock_offset() or timedelta()
         told = [each.delivery for each in latest.values()]
         for about, words in (
@@ -133,6 +133,12 @@ class Applier:
 
 
 _ACTIVE = (AgentState.FIRST_RUN, AgentState.LIVE)
+
+
+def _lateness(waiting: WaitingDelivery) -> tuple[datetime, bool, int]:
+    """Of one second a removal is the last word, else what was received last."""
+    delivery = waiting.delivery
+    return delivery.said_at, delivery.event is DeliveryEvent.DESTROYED, waiting.id
 
 
 def _grouped(waiting: Iterable[WaitingDelivery]) -> dict[_Key, list[WaitingDelivery]]:

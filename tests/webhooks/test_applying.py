@@ -122,6 +122,17 @@ def test_of_one_second_the_last_received_counts(world: World) -> None:
     assert world.starts(1).hour == 15
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_of_one_second_a_removal_is_the_last_word(world: World, *, together: bool) -> None:
+    """An id never comes back."""
+    world.tell_gone(Told.RDV, 2)
+    if not together:
+        world.apply()
+    world.tell(rdv(2, status="seen"), ago=0 if together else 2)
+    world.apply()
+    assert set(world.rdvs) == {1}
+
+
 def test_a_burst_acts_at_once_and_its_rest_as_one(world: World) -> None:
     world.tell(rdv(5))
     assert world.apply().changes == 1
