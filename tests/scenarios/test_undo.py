@@ -202,6 +202,21 @@ def test_what_a_later_run_changed_is_refused(departement: Departement, agent: Pe
     redoes_nothing(departement)
 
 
+def test_no_copy_is_put_back_beside_what_another_sync_wrote_since_the_last_run(
+    departement: Departement, agent: Person
+) -> None:
+    first, second = departement.rdv(departement.at(1, 9), agent), departement.rdv(departement.at(2, 9), agent)
+    departement.settled()
+    departement.state.rdvs.move(first, departement.at(3, 9))
+    report = departement.sync()
+    uuid = next(each["uuid"] for each in departement.state.contents()["rdvs"] if each["id"] == second)
+    agent.types_event("RDV natif", *hours(departement.at(2, 9), 0.5), uid=uuid)
+    with departement.untouched():
+        undone = undo(departement, report)
+    assert undone.done == []
+    assert ["RDV-Solidarités itself" in item.refused for item in undone.items] == [True]
+
+
 def test_while_writes_are_stopped_nothing_is_undone(departement: Departement, agent: Person) -> None:
     departement.rdv(departement.at(2, 9), agent)
     report = departement.sync()

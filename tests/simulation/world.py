@@ -179,7 +179,7 @@ class World:
             self.weather.aims = 0.0  # little befalls it, so that what persons did is certain
         self.weather.etag, self.weather.stop = self.calendar.touch, self.give_stop
         self.natives: dict[tuple[str, str], NativeFile] = {}  # by calendar and href
-        self.doubled: frozenset[str] = frozenset()  # calendars that hold some of them ahead, when the run began
+        self.doubled: frozenset[str] = frozenset()  # with some of them ahead, when the run or undo began
         self.runs = 0
         self.intruded = False  # somebody acted during the run
         self.counter = Counted()
@@ -231,9 +231,7 @@ class World:
         self.counts["runs"] += 1
         self.server.catch_up()
         self.calendar.catch_up()
-        now = self.clock.now()
-        ahead = [calendar for (calendar, _), file in self.natives.items() if file.ahead and file.ends > now]
-        self.doubled = frozenset(ahead)
+        self._note_doubled()
         before = {person.agent_id: self.snapshot(person) for person in self.people}
         mirrors = self._edited_on_one_side()
         stood = {person.agent_id: self._moved_to_events(person) for person in self.people}
@@ -258,8 +256,14 @@ class World:
             self.log.append("  and the database is LOST, everybody is enrolled again")
         return report
 
+    def _note_doubled(self) -> None:
+        now = self.clock.now()
+        ahead = [calendar for (calendar, _), file in self.natives.items() if file.ahead and file.ends > now]
+        self.doubled = frozenset(ahead)
+
     def undo(self, run_id: str) -> UndoReport:
         """A person takes a run back."""
+        self._note_doubled()
         undoer = Undoer(
             store=self.store,
             rdv_solidarites=self.source,

@@ -27,7 +27,9 @@ from gateway.sync.values import (
     AgentReport,
     AgentState,
     AgentView,
+    CalendarRef,
     JournalEntry,
+    LinkedAgent,
     ObjectKind,
     Operation,
     Plan,
@@ -111,8 +113,15 @@ class Undoer:
             why = "a write of an earlier run is not settled: run `rdv-gateway sync` first"
             report.items += [_refused(thing, why) for thing in own]
             return
+        unseen = ""
+        if any(thing.kind is ObjectKind.RDV_COPY for thing in own):
+            unseen = self._look(view.agent, report)
+            view = self.store.agent_view(agent_id)
         items: list[UndoItem] = []
         for thing in own:
+            if unseen and thing.kind is ObjectKind.RDV_COPY:
+                items.append(_refused(thing, unseen))
+                continue
             try:
                 items.append(plan_item(thing, self._current(thing, view)))
             except ConnectorError as error:
@@ -122,6 +131,25 @@ class Undoer:
         report.items += items
         if not report.dry_run:
             self._apply(view, items, report)
+
+    def _look(self, agent: LinkedAgent, report: UndoReport) -> str:
+        """Read the agent's calendars: another sync may write there since the last run, and no copy is put beside what
+        it wrote. Why they could not be read; "" if they were."""
+        by_account: dict[str, list[CalendarRef]] = {}
+        for ref in agent.calendars:
+            by_account.setdefault(ref.account, []).append(ref)
+        try:
+            for name, refs in by_account.items():
+                if name not in self.accounts:
+                    raise RightsMissing("their calendar is not configured any more", system="configuration")
+                account = self.accounts[name]
+                marks = {mark.calendar: mark.mark for mark in account.look()}
+                for ref in refs:
+                    self.observer.read(account, ref, marks.get(ref.calendar, ""), run_id=self.run_id)
+        except ConnectorError as error:
+            report.problems.append(problem_of(error, agent.agent_id))
+            return f"whether another sync writes there too cannot be read: {error}"
+        return ""
 
     def _guarded(self, view: AgentView, items: Sequence[UndoItem]) -> list[UndoItem]:
         """A person asked for it by name: only what no approval lets through is held."""
