@@ -16,9 +16,10 @@ import structlog
 
 from connectors.errors import ConnectorError
 from connectors.ports import Clock
+from gateway.alerts.assembly import alert_jobs
 from gateway.clock import SystemClock
 from gateway.scheduling.delays import Delays
-from gateway.scheduling.service import Extension, Extensions, Parts, Service
+from gateway.scheduling.service import Extension, Extensions, Job, Parts, Service
 from gateway.settings import Settings, load
 from gateway.settings_problems import SettingsError
 from gateway.web.listeners import listening
@@ -28,9 +29,9 @@ _GRACE = 8.0
 _LOOK = 2.0
 
 
-def extensions(_parts: Parts) -> Sequence[Extension]:
+def extensions(parts: Parts) -> Sequence[Extension]:
     """Routes, jobs and night work of the other packages: add yours as one more item."""
-    return ()
+    return (Extension(jobs=tuple(Job(*job) for job in alert_jobs(parts.application))),)
 
 
 @contextmanager
