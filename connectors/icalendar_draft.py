@@ -9,22 +9,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from icalendar.parser import Contentline
-
 from connectors.errors import BadItem, OurBug
+from connectors.icalendar_lines import PRODUCT_ID, cleaned, escaped, fold, folded, one_line, utc
 from connectors.icalendar_text import decode_text
 from connectors.records import EventDraft, EventTime
 from connectors.vtimezones import VTIMEZONES
 
-PRODUCT_ID = "-//rdv-gateway//NONSGML rdv-gateway//FR"
 MARKER_PROPERTY = "X-RDV-GATEWAY"
 
-_LINE_BREAKS = re.compile(r"\r\n|[\r\n\x0b\x0c\x85\u2028\u2029]")
-# Neither iCalendar (section 3.1) nor XML can carry these; half a surrogate pair is no character at all.
-_NOT_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _RULE = re.compile(r"[A-Z0-9=;,:+-]+")
 _COLOR = re.compile(r"[a-z]*")
 
@@ -44,12 +39,12 @@ _PLACE_COPIES = frozenset({"X-APPLE-STRUCTURED-LOCATION", "GEO"})
 def render_draft(draft: EventDraft, *, now: datetime) -> bytes:
     """`draft` as a new file. `now`: an instant, for DTSTAMP. Raises `OurBug` for a draft that makes no sense."""
     _checked(draft)
-    return _folded(
+    return folded(
         [
             *("BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT_ID}", "CALSCALE:GREGORIAN"),
             *_zone_lines(draft),
             "BEGIN:VEVENT",
-            f"UID:{_escaped(_one_line(draft.uid))}",
+            f"UID:{escaped(one_line(draft.uid))}",
             *_our_lines(draft, now=now, sequence=0, notes=True),
             *_new_lines(draft),
             *("END:VEVENT", "END:VCALENDAR"),
@@ -73,7 +68,7 @@ def patch_draft(body: bytes, draft: EventDraft, *, now: datetime, notes: bool, s
     if not draft.recurrence:
         dropped |= {id(line) for event in events if event is not master for line in event}
     kept_zones = {line.value for line in lines if line.name == "TZID"}
-    ours = [_fold(line) for line in _our_lines(draft, now=now, sequence=_sequence(master) + 1, notes=notes)]
+    ours = [fold(line) for line in _our_lines(draft, now=now, sequence=_sequence(master) + 1, notes=notes)]
     result: list[str] = []
     for line in lines:
         if id(line) in dropped or (line.path == ("VCALENDAR",) and line.name == "METHOD"):
@@ -130,32 +125,32 @@ def _zone_lines(draft: EventDraft) -> tuple[str, ...]:
 
 
 def _our_lines(draft: EventDraft, *, now: datetime, sequence: int, notes: bool) -> Iterator[str]:
-    stamp = _utc(now)
+    stamp = utc(now)
     yield from (f"DTSTAMP:{stamp}", f"LAST-MODIFIED:{stamp}", f"SEQUENCE:{sequence}")
     zone = _zone_of(draft)
     yield _times("DTSTART", [draft.start], zone)
     yield _times("DTEND", [draft.end], zone)
     yield from _recurrence_lines(draft, zone)
-    yield f"SUMMARY:{_escaped(_one_line(draft.summary))}"
+    yield f"SUMMARY:{escaped(one_line(draft.summary))}"
     if draft.location:
-        yield f"LOCATION:{_escaped(_one_line(draft.location))}"
+        yield f"LOCATION:{escaped(one_line(draft.location))}"
     if notes and draft.description:
-        yield f"DESCRIPTION:{_escaped(_clean(draft.description))}"
+        yield f"DESCRIPTION:{escaped(cleaned(draft.description))}"
     if draft.url:
-        yield f"URL:{''.join(_one_line(draft.url).split())}"
+        yield f"URL:{''.join(one_line(draft.url).split())}"
     yield from (f"CLASS:{draft.classification}", f"STATUS:{draft.status}", f"TRANSP:{draft.transparency}")
-    yield f"{MARKER_PROPERTY}:{_escaped(_one_line(draft.marker))}"
+    yield f"{MARKER_PROPERTY}:{escaped(one_line(draft.marker))}"
 
 
 def _new_lines(draft: EventDraft) -> Iterator[str]:
     """What a new event is given once, and an update never touches."""
-    category = _escaped(_one_line(draft.category))
+    category = escaped(one_line(draft.category))
     if category:
         yield f"CATEGORIES:{category}"
     if draft.color:
         yield f"COLOR:{draft.color}"
     if draft.reminder is not None:
-        text = _escaped(_one_line(draft.reminder.text))
+        text = escaped(one_line(draft.reminder.text))
         yield from ("BEGIN:VALARM", "ACTION:DISPLAY", f"DESCRIPTION:{text}")
         yield from (f"TRIGGER:-PT{max(0, draft.reminder.minutes_before)}M", "END:VALARM")
 
@@ -187,34 +182,7 @@ def _times(name: str, times: Iterable[EventTime], zone: str | None) -> str:
 def _bare(time: EventTime) -> str:
     if not isinstance(time, datetime):
         return time.strftime("%Y%m%d")
-    return f"{time:%Y%m%dT%H%M%S}" if time.tzinfo is None else _utc(time)
-
-
-def _utc(instant: datetime) -> str:
-    return f"{instant.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-
-
-def _clean(text: str) -> str:
-    return _NOT_TEXT.sub("", _LINE_BREAKS.sub("\n", text)).strip()
-
-
-def _one_line(text: str) -> str:
-    return " ".join(_clean(text).split("\n"))
-
-
-def _escaped(text: str) -> str:
-    # RFC 5545 section 3.3.11. Not the library's: it takes a backslash before a capital N for a line break, and
-    # "C:\Notes" would lose a letter.
-    return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
-
-
-def _fold(line: str) -> str:
-    folded: bytes = Contentline(line).to_ical()  # type: ignore[no-untyped-call]  # the library has no hints here
-    return folded.decode()
-
-
-def _folded(lines: Iterable[str]) -> bytes:
-    return "".join(f"{_fold(line)}\r\n" for line in lines).encode()
+    return f"{time:%Y%m%dT%H%M%S}" if time.tzinfo is None else utc(time)
 
 
 # --- a file that people edited -------------------------------------------------------------------------------
@@ -272,7 +240,7 @@ def _superseded(master: list[_Line], draft: EventDraft, *, notes: bool) -> set[i
     own = [line for line in master if len(line.path) == 2]
     names = _OURS | (_NOTES if notes else frozenset())
     location = next((line.raw for line in own if line.name == "LOCATION"), "")
-    if _escaped(_one_line(draft.location)) != re.sub(r"\r\n[ \t]", "", location).partition(":")[2]:
+    if escaped(one_line(draft.location)) != re.sub(r"\r\n[ \t]", "", location).partition(":")[2]:
         # They show the old place on a map, whatever LOCATION says.
         names |= _PLACE_COPIES
     return {id(line) for line in own if line.name in names}

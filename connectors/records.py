@@ -274,12 +274,19 @@ class RdvSelection:
 
 @dataclass(frozen=True, slots=True)
 class Participation:
-    """One usager's part in an RDV. `usager`: the fields that passed the door and are not empty, each once."""
+    """One usager's part in an RDV. `usager`: the fields that passed the door and are not empty, each once.
+
+    `responsible_id`: the usager who answers for this one, a child's parent. `notified`: whether the usager is told of
+    what becomes of the RDV; False too when the API does not say, since what is hidden from a usager leaves no other
+    trace (API facts, 6.5).
+    """
 
     id: int
     status: str
     usager_id: int | None = None
     usager: tuple[tuple[UsagerField, str], ...] = field(default=(), repr=False)
+    responsible_id: int | None = field(default=None, kw_only=True)
+    notified: bool = field(default=False, kw_only=True)
 
     def said(self, of: UsagerField) -> str:
         """That field of the usager; "" when it was not chosen, or is not known."""
@@ -329,6 +336,8 @@ class Rdv:
     url: str = ""  # the RDV's page in RDV-Solidarités
     phone_number: str = field(default="", repr=False)  # of the lieu, else of the organisation; never an usager's
     visio_url: str = field(default="", repr=False)  # where to meet; whoever has it can come in
+    lieu_id: int | None = None
+    organisation_phone: str = field(default="", repr=False)  # of the organisation alone: a lieu's may say why
 
     def only(self, selection: RdvSelection) -> Rdv:
         """The same RDV as if no more than that had passed the door."""

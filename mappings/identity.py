@@ -50,6 +50,10 @@ class Identity:
         """Marker that belongs to `mirror_uid` of the same absence and agent."""
         return self._digest("marker", self.mirror_uid(absence_id, agent_id), f"absence:{self.instance}:{absence_id}")
 
+    def feed_uid(self, kind: str, origin_id: int) -> str:
+        """UID of a thing in feeds: the same in every feed that holds it."""
+        return NAMESPACE + self._digest("feed", self.instance, kind, origin_id)[:32]
+
     def _uid(self, kind: str, origin_id: int, agent_id: int) -> str:
         return NAMESPACE + self._digest("uid", self.instance, kind, origin_id, agent_id)[:32]
 

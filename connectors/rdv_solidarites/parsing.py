@@ -132,6 +132,8 @@ def rdv(record: object, *, organisation_id: int, chosen: RdvSelection, base_url:
         phone_number=text_of(nested(fields, "lieu"), "phone_number")
         or text_of(nested(fields, "organisation"), "phone_number"),
         visio_url=_web_address(text_of(fields, "visio_url")),
+        lieu_id=record_id(nested(fields, "lieu")),
+        organisation_phone=text_of(nested(fields, "organisation"), "phone_number"),
     )
 
 
@@ -181,6 +183,8 @@ def _participations(fields: Mapping[str, Any], chosen: RdvSelection) -> tuple[Pa
                 status=text_of(entry, "status") or RdvStatus.UNKNOWN.value,
                 usager_id=record_id(usager),
                 usager=tuple((name, text) for name, text in _usager_fields(usager) if name in chosen.usager_fields),
+                responsible_id=integer_of(usager.get("responsible_id")) or record_id(nested(usager, "responsible")),
+                notified=entry.get("send_lifecycle_notifications") is True,
             )
         )
     return tuple(found)

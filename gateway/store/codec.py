@@ -52,7 +52,10 @@ def dump_rdv(rdv: Rdv) -> bytes:
     content = {name: getattr(rdv, name) for name in _RDV_FIELDS}
     for name in ("starts_at", "ends_at", "starts_at_server"):
         content[name] = content[name].isoformat()
-    content["participations"] = [(one.id, one.status, one.usager_id, dict(one.usager)) for one in rdv.participations]
+    content["participations"] = [
+        (one.id, one.status, one.usager_id, dict(one.usager), one.responsible_id, one.notified)
+        for one in rdv.participations
+    ]
     return json.dumps(content, separators=(",", ":")).encode()
 
 
@@ -66,10 +69,13 @@ def load_rdv(data: bytes) -> Rdv:
     return Rdv(**content)
 
 
-def _load_participation(id_: int, status: str, usager_id: int | None, usager: object) -> Participation:
-    """Earlier versions kept a name in one piece: it is read again by its parts, if they are chosen."""
+def _load_participation(id_: int, status: str, usager_id: int | None, usager: object, *told: Any) -> Participation:
+    """Earlier versions kept a name in one piece: it is read again by its parts, if they are chosen. Whether the usager
+    is notified they did not keep: until it is read again, it counts as not."""
     known = usager if isinstance(usager, dict) else {}
-    return Participation(id_, status, usager_id, tuple((UsagerField(name), text) for name, text in known.items()))
+    chosen = tuple((UsagerField(name), text) for name, text in known.items())
+    responsible_id, notified = told or (None, False)
+    return Participation(id_, status, usager_id, chosen, responsible_id=responsible_id, notified=notified)
 
 
 def dump_selection(selection: RdvSelection) -> str:

@@ -416,7 +416,8 @@ def rdv_digest(key: bytes, rdv: Rdv) -> str:
 def _all_fields(rdv: Rdv) -> tuple[object, ...]:
     """Every field by name, those hidden from `repr` too."""
     return tuple(getattr(rdv, name) for name in Rdv.__dataclass_fields__ if name != "participations") + tuple(
-        (each.id, each.status, each.usager_id, each.usager) for each in rdv.participations
+        (each.id, each.status, each.usager_id, each.usager, each.responsible_id, each.notified)
+        for each in rdv.participations
     )
 
 
