@@ -13,10 +13,12 @@ from gateway.cli.holds import states_json, states_table
 from gateway.cli.outages import outage_lines, outages_json
 from gateway.cli.outlook import used
 from gateway.cli.output import age, messages, moment, print_json, results, table
+from gateway.cli.serving import service_json, service_lines
 from gateway.cli.session import local
 from gateway.cli.stopping import stop_lines
 from gateway.clock import SystemClock
 from gateway.consent import consent_problem
+from gateway.scheduling.handover import service_state
 from gateway.settings import Settings
 from gateway.store.store import Store
 from gateway.store.values import AgentStatus, RunRow
@@ -46,6 +48,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
         told, pins, outages = store.told(), store.pins(), store.outages()
         stop, written = store.stop(), tuple(used(settings, store, now))
         warning = _access_warning(settings, store, now)
+        service = service_state(store)
     if as_json:
         print_json(
             {
@@ -59,6 +62,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
                 "runs": [_run_json(row) for row in runs],
                 "stopped": stop_json(stop),
                 "writes": [_written_json(*row) for row in written],
+                "service": service_json(service, now),
                 "warnings": [problem_json(warning)] if warning else [],
             }
         )
@@ -81,6 +85,7 @@ def run(config: Path, *, as_json: bool) -> Exit:
         for line in (
             *problem_lines([warning] if warning else []),
             *outage_lines(outages, now),
+            *service_lines(service, now),
             *stop_lines(stop),
         ):
             messages().print(line)

@@ -67,14 +67,16 @@ class Process:
         """Until SIGTERM or SIGINT; then back within ten seconds, whatever hangs. `started` is called once it serves.
 
         Raises `SettingsError`, `UnmigratedDatabase` and others when it cannot begin, `AnotherSync` when another
-        process syncs, `OSError` when an address cannot be had.
+        process syncs.
         """
         with signals() as (came, stop, reload), ExitStack() as stack:
             stack.callback(self._close_sockets)
             settings = load(self._config)
             service = self._opened(settings)
             try:
-                service.start(self._sockets, wait=False)
+                service.take_turn(wait=False)
+                self._listen(settings)
+                service.start(self._sockets)
             except BaseException:
                 service.close()
                 raise
@@ -96,23 +98,24 @@ class Process:
             service.close()
 
     def _opened(self, settings: Settings) -> Service:
-        """All that can fail because of a configuration has not, when this returns."""
-        service = Service(settings, self._clock, delays=self._delays, since=self._since, extensions=self._extended)
-        try:
-            for bind in (settings.web.public_bind, settings.web.internal_bind):
-                if bind not in self._sockets:
+        return Service(settings, self._clock, delays=self._delays, since=self._since, extensions=self._extended)
+
+    def _listen(self, settings: Settings) -> None:
+        """On the addresses of a configuration, beside those that are listened on already. Raises `SettingsError`."""
+        for key, bind in (("public_bind", settings.web.public_bind), ("internal_bind", settings.web.internal_bind)):
+            if bind not in self._sockets:
+                try:
                     self._sockets[bind] = listening(bind)
-        except OSError:
-            service.close()
-            raise
-        return service
+                except OSError as error:
+                    raise SettingsError((f"web.{key}: {bind} cannot be had: {error.strerror}",)) from None
 
     def _reloaded(self, service: Service, stop: threading.Event) -> Service:
         """The service under the file as it is now; the one that was, if that cannot be used or the end comes first."""
         try:
             settings = load(self._config)
+            self._listen(settings)
             following = self._opened(settings)
-        except (SettingsError, ConnectorError, OSError) as error:
+        except (SettingsError, ConnectorError) as error:
             reasons = list(error.problems) if isinstance(error, SettingsError) else [str(error)]
             _LOG.error("the changed configuration cannot be used; the former one stays", reasons=reasons)
             service.tell("configuration", {"refused": reasons})
@@ -122,7 +125,8 @@ class Process:
                 following.close()
                 return service
         service.close()
-        following.start(self._sockets, wait=True)
+        following.take_turn(wait=True)
+        following.start(self._sockets)
         used = {settings.web.public_bind, settings.web.internal_bind}
         for bind in self._sockets.keys() - used:
             self._sockets.pop(bind).close()

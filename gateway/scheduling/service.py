@@ -120,12 +120,19 @@ class Service:
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
         )
 
-    def start(self, sockets: Mapping[str, socket.socket], *, wait: bool) -> None:
-        """Serve, and sync from now on. `sockets`: listening ones, by bind. `wait`: for another process that has the
-        right to sync; else raises `AnotherSync`."""
-        while not self._take_turn():
-            if not wait or self._closing.wait(_HANDOVER):
-                raise AnotherSync("another process syncs on this database")
+    def take_turn(self, *, wait: bool) -> None:
+        """Be the process that syncs. `wait`: for another one that is; else raises `AnotherSync`."""
+        while not self._has_turn.is_set():
+            try:
+                self._turn.enter_context(self._application.store.sync_lock())
+            except AnotherSync:
+                if not wait or self._closing.wait(_HANDOVER):
+                    raise
+            else:
+                self._has_turn.set()
+
+    def start(self, sockets: Mapping[str, socket.socket]) -> None:
+        """Serve, and sync from now on. `sockets`: listening ones, by bind."""
         web = self._application.settings.web
         self._listeners = Listeners(
             (sockets[web.public_bind], [route for each in self._extensions for route in each.public]),
@@ -159,10 +166,11 @@ class Service:
             self._scheduler.shutdown(wait=False)
         if self._listeners is not None:
             self._listeners.stop()
-        try:
-            drop_service_state(self._application.store)
-        except ConnectorError as error:
-            _LOG.warning("the end of the service could not be noted", reason=str(error))
+        if self._has_turn.is_set():
+            try:
+                drop_service_state(self._application.store)
+            except ConnectorError as error:
+                _LOG.warning("the end of the service could not be noted", reason=str(error))
         self._turn.close()
         self._runs.shutdown(wait=False, cancel_futures=True)
         self._stack.close()
@@ -196,14 +204,6 @@ class Service:
 
     # --- the right to sync -----------------------------------------------------------------------------------
 
-    def _take_turn(self) -> bool:
-        try:
-            self._turn.enter_context(self._application.store.sync_lock())
-        except AnotherSync:
-            return False
-        self._has_turn.set()
-        return True
-
     def _hand_over(self) -> None:
         """Let a command sync that wishes to, and go on when it is done."""
         store = self._application.store
@@ -215,11 +215,16 @@ class Service:
         _LOG.info("a command syncs: the service waits")
         while not self._closing.wait(_HANDOVER):
             self._beat()
-            if not is_wished(store, self._clock.now()) and self._take_turn():
-                if not self._closing.is_set():
-                    self.conductor.go_on()
-                _LOG.info("the service goes on")
-                return
+            if is_wished(store, self._clock.now()):
+                continue
+            try:
+                self.take_turn(wait=False)
+            except AnotherSync:
+                continue
+            if not self._closing.is_set():
+                self.conductor.go_on()
+            _LOG.info("the service goes on")
+            return
 
 
 def _safely(job: Job) -> Callable[[], None]:

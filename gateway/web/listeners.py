@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from gateway.web.protection import AccessLog, BodyLimit
+from gateway.web.protection import AccessLog, RequestLimits
 
 _STEP = 0.01
 _START_LIMIT = 10.0
@@ -85,7 +85,9 @@ class Listeners:
 
 
 def _application(name: str, routes: Sequence[BaseRoute], limits: Limits) -> ASGIApp:
-    return AccessLog(BodyLimit(Starlette(routes=list(routes)), limits.body), name, routes)
+    return AccessLog(
+        RequestLimits(Starlette(routes=list(routes)), body=limits.body, headers=limits.headers), name, routes
+    )
 
 
 def _server(application: ASGIApp, limits: Limits) -> uvicorn.Server:

@@ -18,17 +18,21 @@ _LOG = structlog.get_logger("gateway.web.access")
 _BODY_SECONDS = 10.0
 
 
-class BodyLimit:
-    """Takes the whole body before the application sees the request: at most `limit` bytes (413), within ten seconds
-    (408)."""
+class RequestLimits:
+    """Takes the whole body before the application sees the request: at most `body` bytes (413), within ten seconds
+    (408). Headers of more than `headers` bytes are refused too (431)."""
 
-    def __init__(self, application: ASGIApp, limit: int) -> None:
+    def __init__(self, application: ASGIApp, *, body: int, headers: int) -> None:
         self._application = application
-        self._limit = limit
+        self._limit = body
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
+            return
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > self._headers:
+            await PlainTextResponse("Request header fields too large", 431)(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if not announced.isdigit() or int(announced) > self._limit:
@@ -109,11 +113,18 @@ class AccessLog:
 
 def template(routes: Sequence[BaseRoute], scope: Scope) -> str:
     """The path of the route that a request goes to, with its parameters' names in place of their values."""
-    plain = {"type": "http", "path": scope["path"], "method": scope["method"], "headers": [], "root_path": ""}
+    asked = {"type": "http", "path": scope["path"], "method": scope["method"], "headers": [], "root_path": ""}
+    return _template(routes, asked)
+
+
+def _template(routes: Sequence[BaseRoute], asked: Scope) -> str:
     for route in routes:
-        match, child = route.matches(plain)
+        match, child = route.matches(asked)
         if match is not Match.NONE:
             path: str = getattr(route, "path", "?")
-            inner = template(route.routes, {**plain, **child}) if isinstance(route, Mount) and route.routes else ""
-            return path + inner
+            return (
+                path + _template(route.routes, {**asked, **child})
+                if isinstance(route, Mount) and route.routes
+                else path
+            )
     return "(none)"
