@@ -202,6 +202,24 @@ def test_what_a_later_run_changed_is_refused(departement: Departement, agent: Pe
     redoes_nothing(departement)
 
 
+def test_an_absence_that_a_person_typed_and_an_undo_put_back_is_not_removed_again_unasked(
+    departement: Departement,
+) -> None:
+    agent = departement.agent()
+    times = hours(departement.at(1, 9))
+    event = agent.types_event("Équipe", *times)
+    departement.absence(agent, "Réunion", *times)
+    departement.goes_live()
+    agent.deletes(event)
+    report = departement.sync()
+    assert agent.absences() == []
+    assert undo(departement, report).refused == []
+    redoes_nothing(departement)
+    unpin(departement.store, departement.store.pins(), at=departement.clock.now(), by="scenario")
+    assert reasons(departement.sync()) == {HoldReason.FOUND_ABSENCE}
+    assert [title for title, *_ in agent.absences()] == ["Réunion"]
+
+
 def test_no_copy_is_put_back_beside_what_another_sync_wrote_since_the_last_run(
     departement: Departement, agent: Person
 ) -> None:

@@ -22,6 +22,7 @@ from gateway.sync.undo.steps import UndoStep
 from gateway.sync.values import (
     Action,
     AgreedMirror,
+    BlockOrigin,
     Interval,
     ObjectKind,
     Operation,
@@ -120,11 +121,15 @@ class Undone:
             return
         absence = _known(self.absence)
         was = ledger.blocks.get(absence.id)
+        known = _known(step.block) if step.block is not None else _known(was)
+        # What let the gateway change or remove what a person typed was undone with it.
+        typed = known.origin is BlockOrigin.FOUND and operation.rule == UNDO
         block = replace(
-            _known(step.block) if step.block is not None else _known(was),
+            known,
             absence_id=absence.id,
             start=absence.start,
             end=absence.end,
+            approved=known.approved and not typed,
         )
         tx.put_block(block)
         ledger.blocks[block.absence_id] = block
