@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from connectors.errors import ConnectorError
 from connectors.http import http_client
 from connectors.ics import IcsAccount, IcsSettings
 from connectors.network import ClientCertificate, Network, Proxy
-from connectors.ports import CalendarAccount, Clock, RdvSolidarites, RdvSolidaritesAccount
+from connectors.ports import CalendarAccount, Clock, RdvSolidarites, RdvSolidaritesAccount, TellsTime
 from connectors.rdv_solidarites import (
     Authentication,
     AuthorizationCode,
@@ -37,6 +38,7 @@ from connectors.rdv_solidarites import (
     OAuthBearer,
     RdvSolidaritesClient,
     TokenStore,
+    WebhookReader,
     answers,
     ask_consent,
     code_in,
@@ -69,6 +71,10 @@ from gateway.sync.undo.undoing import Undoer
 from gateway.watching.metrics import Metrics
 from gateway.watching.slow import SlowSteps
 from gateway.watching.watch import Watch
+from gateway.webhooks.pinging import Pinger
+from gateway.webhooks.service import WebhookService, open_webhooks
+
+_TELLABLE = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -497,6 +503,36 @@ def _clock_offset(settings: Settings, section: RdvSolidaritesSection | AccountSe
         return round((parsedate_to_datetime(answer.headers["Date"]) - middle).total_seconds(), 1)
     except (httpx2.HTTPError, ConnectorError, KeyError, ValueError, TypeError):
         return None
+
+
+def webhook_service(application: Application, *, on_kept: Callable[[], None]) -> WebhookService:
+    """What takes webhooks in and applies them. `on_kept`: called when there is something to apply. To be closed."""
+    settings = application.settings
+    book = settings.rules.to_book()
+    return open_webhooks(
+        application.store,
+        application.keys,
+        application.clock,
+        WebhookReader(settings.rdv_solidarites.url, book.selection),
+        book.selection,
+        body_limit=settings.web.body_limit,
+        clock_offset=partial(_certain_offset, application.rdv_solidarites),
+        on_kept=on_kept,
+    )
+
+
+def _certain_offset(client: object) -> timedelta | None:
+    """How far RDV-Solidarités' clock is ahead; None for less than its Date header, in whole seconds, can tell."""
+    offset = client.clock_offset if isinstance(client, TellsTime) else None
+    return offset if offset is not None and abs(offset) >= _TELLABLE else None
+
+
+@contextmanager
+def webhook_pinger(settings: Settings, clock: Clock) -> Iterator[Pinger]:
+    """What posts pings, the way that RDV-Solidarités is reached."""
+    door = WebhookReader(settings.rdv_solidarites.url, RdvSelection())
+    with http_client(network_of(settings, settings.rdv_solidarites), system=RDV_SOLIDARITES) as client:
+        yield Pinger(client, door, clock, lambda: secrets.randbelow(2**53))
 
 
 def undoer(application: Application, run_id: str, *, by: str) -> Undoer:

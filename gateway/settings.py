@@ -33,7 +33,7 @@ from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_most_one_source, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
 from gateway.settings_rules import RulesSection
-from gateway.settings_service import ScheduleSection, WebSection
+from gateway.settings_service import ScheduleSection, WebhooksSection, WebSection
 from gateway.sync.ceiling import Ceiling
 from gateway.sync.guard.values import GuardLimits
 
@@ -253,6 +253,7 @@ class Settings(Section):
     alerts: AlertsSection = AlertsSection()
     web: WebSection = WebSection()
     schedule: ScheduleSection = ScheduleSection()
+    webhooks: WebhooksSection = WebhooksSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

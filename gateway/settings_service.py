@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.scheduling.schedule import Pace
 from gateway.settings_parts import Section
+from gateway.store.webhooks import MAIN, PLAGES
 
 _PACE = Pace()
 
@@ -59,6 +60,24 @@ class WebSection(Section):
         if self.public_bind == self.internal_bind:
             raise ValueError("public_bind and internal_bind must differ: what is internal is not for everybody")
         return self
+
+
+class WebhooksSection(Section):
+    """What RDV-Solidarités is to tell by itself. `plages`: plages d'ouverture and lieux too. `rdvs_seconds`: how often
+    it is read all the same."""
+
+    plages: bool = False
+    rdvs_seconds: float = Field(default=600.0, ge=1, le=86_400)
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The subscriptions of each organisation."""
+        return (MAIN, PLAGES) if self.plages else (MAIN,)
+
+    @property
+    def rdvs_interval(self) -> timedelta:
+        """How often RDV-Solidarités is read while webhooks tell of changes."""
+        return timedelta(seconds=self.rdvs_seconds)
 
 
 class ScheduleSection(Section):

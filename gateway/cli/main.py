@@ -20,6 +20,7 @@ from gateway.cli.journal_commands import journal_app
 from gateway.cli.options import DEFAULT_CONFIG as _CONFIG
 from gateway.cli.options import AgentIds, Agents, Config, Everybody, Json, Output, Wave
 from gateway.cli.rules_commands import rules_app, seen_by
+from gateway.cli.webhooks_commands import webhooks_app
 
 app = typer.Typer(
     name="rdv-gateway",
@@ -39,6 +40,7 @@ agents_app = typer.Typer(help="Who the agents are, and which calendars are their
 app.add_typer(agents_app, name="agents")
 app.add_typer(rules_app, name="rules")
 app.add_typer(journal_app, name="journal")
+app.add_typer(webhooks_app, name="webhooks")
 app.command(name="seen-by")(seen_by)
 app.add_typer(outage_app, name="outage")
 app.add_typer(alerts_app, name="alerts")

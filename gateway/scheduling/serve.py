@@ -19,6 +19,7 @@ from connectors.ports import Clock
 from gateway.alerts.assembly import alert_jobs
 from gateway.clock import SystemClock
 from gateway.scheduling.delays import Delays
+from gateway.scheduling.hooking import webhooks
 from gateway.scheduling.service import Extension, Extensions, Job, Parts, Service
 from gateway.settings import Settings, load
 from gateway.settings_problems import SettingsError
@@ -31,7 +32,10 @@ _LOOK = 2.0
 
 def extensions(parts: Parts) -> Sequence[Extension]:
     """Routes, jobs and night work of the other packages: add yours as one more item."""
-    return (Extension(jobs=tuple(Job(*job) for job in alert_jobs(parts.application))),)
+    return (
+        Extension(jobs=tuple(Job(*job) for job in alert_jobs(parts.application))),
+        webhooks(parts),
+    )
 
 
 @contextmanager

@@ -58,6 +58,7 @@ class Extension:
     internal: Sequence[BaseRoute] = ()
     jobs: Sequence[Job] = ()
     night: Sequence[NightTask] = ()
+    close: Callable[[], object] = lambda: None  # called when nothing listens any more, before the database is closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +167,8 @@ class Service:
             self._scheduler.shutdown(wait=False)
         if self._listeners is not None:
             self._listeners.stop()
+        for each in self._extensions:
+            each.close()
         if self._has_turn.is_set():
             try:
                 drop_service_state(self._application.store)
