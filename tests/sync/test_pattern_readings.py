@@ -43,6 +43,7 @@ class _Account:
     cut_after: int | None = None
     answers: int = 0
     vanishing: dict[int, str] = field(default_factory=dict)  # before which answer somebody deletes what
+    name: str = "account"
 
     def is_due(self, calendar: str, cursor: str | None) -> bool:
         return False
