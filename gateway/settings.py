@@ -29,6 +29,7 @@ from gateway.settings_agents import AliasSection, NoticesSection, OutliersSectio
 from gateway.settings_alerts import AlertsSection, MailSection
 from gateway.settings_database import DatabasePlace
 from gateway.settings_journal import JournalSection
+from gateway.settings_logs import LogsSection
 from gateway.settings_network import NetworkSection
 from gateway.settings_parts import FilePath, Seconds, SecretSource, Section, at_most_one_source, one_source
 from gateway.settings_problems import SettingsError, nearest, problems_of
@@ -249,6 +250,7 @@ class Settings(Section):
     notices: NoticesSection = NoticesSection()
     outliers: OutliersSection = OutliersSection()
     journal: JournalSection = JournalSection()
+    logs: LogsSection = LogsSection()
     mail: MailSection = MailSection()
     alerts: AlertsSection = AlertsSection()
     web: WebSection = WebSection()

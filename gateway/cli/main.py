@@ -51,15 +51,15 @@ for command_on_holds in (holds, reject, pins, undo):
 @app.callback()
 def options(
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
+        Literal["debug", "info", "warning", "error"] | None,
         typer.Option("--log-level", envvar="RDV_GATEWAY_LOG_LEVEL", help="How much is logged on stderr."),
-    ] = "warning",
+    ] = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log one JSON object a line.")] = False,
 ) -> None:
     """Reconcile agents' calendars with RDV-Solidarités."""
     from gateway import logs
 
-    logs.configure(log_level, json=log_json)
+    logs.configure(log_level or "warning", json=log_json)
 
 
 @app.command()
@@ -410,11 +410,13 @@ def demo(
 
 
 @app.command()
-def serve(config: Config = _CONFIG, as_json: Json = False) -> None:
+def serve(context: typer.Context, config: Config = _CONFIG, as_json: Json = False) -> None:
     """Sync by itself, in the background of a server, until SIGTERM or Ctrl-C."""
     from gateway.cli import serve as command
 
-    _end(command.run(config, as_json=as_json))
+    given = context.parent.params if context.parent is not None else {}
+    level, in_json = given.get("log_level"), bool(given.get("log_json"))
+    _end(command.run(config, log_level=level, log_json=in_json, as_json=as_json))
 
 
 @app.command()

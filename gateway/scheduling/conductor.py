@@ -64,7 +64,8 @@ class BackedOff:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What the conductor is at, for `status` and metrics. `reading_at`: of the last good one of RDV-Solidarités."""
+    """What the conductor is at, for `status` and metrics. `reading_at`: of the last good one of RDV-Solidarités.
+    `ticked_at`: when it last looked for what is due."""
 
     groups: int
     agents: int
@@ -75,6 +76,7 @@ class Situation:
     reading_at: datetime | None
     reading_failures: int
     reading_due: datetime
+    ticked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ class Conductor:
         self._lock = threading.Lock()
         self._quiet = threading.Condition(self._lock)
         self._map: FleetMap | None = None
+        self._ticked_at: datetime | None = None
         self._mapped_at = clock.now()
         self._standings: dict[str, Standing] = {}
         self._asked: dict[int, datetime] = {}
@@ -150,6 +153,7 @@ class Conductor:
         """Start what is due."""
         now = self._clock.now()
         with self._lock:
+            self._ticked_at = now
             if not self._open:
                 return
             self._look_at_fleet(now)
@@ -223,6 +227,7 @@ class Conductor:
                 reading_at=self._reading.at,
                 reading_failures=self._reading.failures,
                 reading_due=self._reading.due,
+                ticked_at=self._ticked_at,
             )
 
     # --- who is due ------------------------------------------------------------------------------------------

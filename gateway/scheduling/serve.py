@@ -21,7 +21,9 @@ from gateway.clock import SystemClock
 from gateway.scheduling.delays import Delays
 from gateway.scheduling.hooking import webhooks
 from gateway.scheduling.service import Extension, Extensions, Job, Parts, Service
+from gateway.scheduling.watched import watching
 from gateway.settings import Settings, load
+from gateway.settings_logs import LogsSection
 from gateway.settings_problems import SettingsError
 from gateway.web.listeners import listening
 
@@ -35,6 +37,7 @@ def extensions(parts: Parts) -> Sequence[Extension]:
     return (
         Extension(jobs=tuple(Job(*job) for job in alert_jobs(parts.application))),
         webhooks(parts),
+        watching(parts),
     )
 
 
@@ -59,8 +62,17 @@ def signals() -> Iterator[tuple[threading.Event, threading.Event, threading.Even
 class Process:
     """Serves under one configuration after the other, until it is told to stop."""
 
-    def __init__(self, config: Path, *, clock: Clock | None = None, extended: Extensions = extensions) -> None:
+    def __init__(
+        self,
+        config: Path,
+        *,
+        log: Callable[[LogsSection], None],
+        clock: Clock | None = None,
+        extended: Extensions = extensions,
+    ) -> None:
+        """`log`: makes the process log as a configuration says, when that one comes into force."""
         self._config = config
+        self._log = log
         self._clock = clock or SystemClock()
         self._extended = extended
         self._delays = Delays()
@@ -84,6 +96,7 @@ class Process:
             except BaseException:
                 service.close()
                 raise
+            self._log(settings.logs)
             started(settings)
             known = self._version()
             while not stop.is_set():
@@ -134,6 +147,7 @@ class Process:
         used = {settings.web.public_bind, settings.web.internal_bind}
         for bind in self._sockets.keys() - used:
             self._sockets.pop(bind).close()
+        self._log(settings.logs)
         _LOG.warning("the configuration was reloaded")
         return following
 

@@ -70,6 +70,7 @@ class Parts:
     conductor: Conductor
     delays: Delays
     since: datetime
+    stopping: Callable[[], bool]
 
 
 Extensions = Callable[[Parts], Sequence[Extension]]
@@ -110,7 +111,7 @@ class Service:
             executor=self._runs,
         )
         self._since = since
-        self._extensions = tuple(extensions(Parts(application, self.conductor, delays, since)))
+        self._extensions = tuple(extensions(Parts(application, self.conductor, delays, since, self._closing.is_set)))
         tasks = (*usual_tasks(application), *(task for each in self._extensions for task in each.night))
         self._night = Night(
             application.store, tasks, zone=settings.rdv_solidarites.time_zone, at=settings.schedule.night

@@ -10,7 +10,17 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, bindparam, case, func, select, text, update
 
 from gateway.store.columns import Instant
-from gateway.store.schema import agent_run, conflict, hold, intent, linked_agent, meta, rdv_window
+from gateway.store.schema import (
+    agent_run,
+    conflict,
+    hold,
+    intent,
+    linked_agent,
+    meta,
+    rdv_window,
+    webhook_delivery,
+    webhook_endpoint,
+)
 from gateway.sync.values import AgentState
 
 AGES: Mapping[str, timedelta] = {
@@ -26,6 +36,18 @@ _SYNCED = (AgentState.FIRST_RUN.value, AgentState.LIVE.value)
 
 
 @dataclass(frozen=True, slots=True)
+class Webhooks:
+    """Over all organisations with an endpoint. `lost`: changes that a reading found and no delivery ever told."""
+
+    endpoints: int
+    received: int
+    lost: int
+    last_received_at: datetime | None
+    waiting: int
+    first_waiting: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """Counts. `ages`: agents who are synced, by section of their account and bucket. `holds`: by reason and class,
     how many, and since when the first of them. `rdvs_read_at`: when RDVs were last asked for."""
@@ -38,6 +60,7 @@ class Figures:
     first_open_write: datetime | None
     rdvs_read_at: datetime | None
     database_bytes: int
+    webhooks: Webhooks
 
 
 _STATES = select(linked_agent.c.state, func.count()).group_by(linked_agent.c.state)
@@ -55,6 +78,13 @@ _HOLDS = select(hold.c.reason, hold.c.op_class, func.count(), func.min(hold.c.si
 )
 _CONFLICTS = select(conflict.c.kind, func.count()).where(conflict.c.over_at.is_(None)).group_by(conflict.c.kind)
 _OPEN = select(func.count(), func.min(intent.c.opened_at)).where(intent.c.outcome.is_(None))
+_ENDPOINTS = select(
+    func.count(),
+    func.coalesce(func.sum(webhook_endpoint.c.received), 0),
+    func.coalesce(func.sum(webhook_endpoint.c.lost), 0),
+    func.max(webhook_endpoint.c.last_received_at),
+)
+_DELIVERIES = select(func.count(), func.min(webhook_delivery.c.received_at)).where(~webhook_delivery.c.applied)
 _READ = select(func.max(rdv_window.c.read_at))
 _SIZE = {
     "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
@@ -77,7 +107,14 @@ def figures(connection: Connection, now: datetime) -> Figures:
         first_open_write=first,
         rdvs_read_at=connection.execute(_READ).scalar(),
         database_bytes=connection.execute(_SIZE[connection.dialect.name]).scalar_one(),
+        webhooks=_webhooks(connection),
     )
+
+
+def _webhooks(connection: Connection) -> Webhooks:
+    endpoints, received, lost, last = connection.execute(_ENDPOINTS).one()
+    waiting, first = connection.execute(_DELIVERIES).one()
+    return Webhooks(endpoints, int(received), int(lost), last, waiting, first)
 
 
 def touch(connection: Connection) -> None:

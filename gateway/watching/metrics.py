@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from connectors.errors import (
     AgentMustAct,
@@ -56,13 +56,6 @@ class Metrics:
         )
         self.step_seconds = self._histogram("step_seconds", "Steps of runs.", ("step", "system"), _STEP)
         self.run_seconds = self._histogram("run_seconds", "Runs.", (), _STEP)
-        self.webhooks = self._counter("webhooks", "Deliveries received, by what became of them.", ("outcome",))
-        self.lost_webhooks = self._counter("lost_webhooks", "Changes that polling found before any webhook.", ())
-        self.last_webhook = Gauge(
-            f"{PREFIX}last_webhook_timestamp_seconds",
-            "When a genuine delivery last came; 0: not since the service began.",
-            registry=self.registry,
-        )
         self._begin()
 
     def exchanged(self, exchange: Exchange) -> None:

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from connectors.certificates import authorities_in, certificates_in
 from connectors.errors import ConnectorError
 from gateway.consent import PURGED_AFTER, renewed_at
-from gateway.store.figures import AGES, OLDER, Figures
+from gateway.store.figures import AGES, OLDER, Figures, Webhooks
 from gateway.store.store import Store
 from gateway.watching.metrics import PREFIX
 
@@ -74,6 +74,7 @@ class Standing(Collector):
             yield _gauge("writes_stopped", "1: a person stopped all writes.", int(stopped))
             yield from _of_agents(figures, self._remotes)
             yield from _waiting(figures, now)
+            yield from _of_webhooks(figures.webhooks, now)
             if renewed is not None:
                 left = (renewed + PURGED_AFTER - now) / _DAY
                 yield _gauge("consent_days_left", "Until the consent is forgotten unless it is renewed.", left)
@@ -142,6 +143,22 @@ def _waiting(figures: Figures, now: datetime) -> Iterator[Metric]:
         read = figures.rdvs_read_at.timestamp()
         yield _gauge("rdvs_read_timestamp_seconds", "When RDVs were last asked for by polling.", read)
     yield _gauge("database_bytes", "Size of the database.", figures.database_bytes)
+
+
+def _of_webhooks(webhooks: Webhooks, now: datetime) -> Iterator[Metric]:
+    yield _gauge("webhook_endpoints", "Organisations with an endpoint.", webhooks.endpoints)
+    # Kept in the database: they go on after a restart.
+    yield CounterMetricFamily(f"{PREFIX}webhooks", "Deliveries taken in.", value=webhooks.received)
+    yield CounterMetricFamily(
+        f"{PREFIX}lost_webhooks", "Changes that a reading found and no delivery told of.", value=webhooks.lost
+    )
+    yield _gauge("waiting_webhooks", "Deliveries taken in and not applied yet.", webhooks.waiting)
+    first = webhooks.first_waiting
+    waits = 0.0 if first is None else (now - first).total_seconds()
+    yield _gauge("oldest_waiting_webhook_seconds", "For how long the first of them waits.", waits)
+    last = webhooks.last_received_at
+    if last is not None:
+        yield _gauge("last_webhook_timestamp_seconds", "When a delivery was last taken in.", last.timestamp())
 
 
 def _cumulative(delays: DelayCounts) -> list[tuple[str, float]]:
