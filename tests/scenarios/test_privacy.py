@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import structlog
 
 from gateway import logs
 from gateway.store.store import Store
+from gateway.watching.routes import exposition
 from tests.scenarios.departement import Departement
 from tests.scenarios.person import Person, hours
 from tests.scenarios.small_departement import USAGER
@@ -34,13 +37,16 @@ _USAGER = (*USAGER.split(), "3 rue des Secrets", "situation difficile")
 
 
 @pytest.fixture
-def chatty_logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
-    """Our own logging at its most talkative, on the stderr that `capsys` sees."""
-    capsys.readouterr()
+def chatty_logs() -> Iterator[StringIO]:
+    """Our own logging at its most talkative. Not on `capsys`: what that opens for fixtures is closed for the test."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
     logs.configure("debug", json=True)
-    yield
+    (handler,) = root.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    written = StringIO()
+    handler.setStream(written)
+    yield written
     root.handlers = handlers
     root.setLevel(level)
     structlog.reset_defaults()
@@ -103,13 +109,12 @@ def _found_in(content: bytes, words: tuple[str, ...]) -> list[str]:
     return [word for word in words if word.encode() in content]
 
 
-@pytest.mark.usefixtures("chatty_logs")
 @pytest.mark.parametrize("rules", [{}, _ASKING], ids=["no rules", "rules that ask"])
 def test_what_an_event_says_is_in_no_request_no_state_no_database_and_no_log(
     departement: Departement,
     agent: Person,
     watched: CountingProxy,
-    capsys: pytest.CaptureFixture[str],
+    chatty_logs: StringIO,
     rules: dict[str, Any],
 ) -> None:
     departement.rules = rules
@@ -124,14 +129,23 @@ def test_what_an_event_says_is_in_no_request_no_state_no_database_and_no_log(
     report = departement.sync()
     told = repr((report, departement.store.journal(limit=1000), departement.store.holds(), departement.store.runs()))
     assert _found_in(told.encode(), _PRIVATE) == []
-    captured = capsys.readouterr()
-    assert "run finished" in captured.err
-    assert _found_in((captured.out + captured.err).encode(), _PRIVATE) == []
+    application = departement.application
+    metrics = exposition(application.watch.metrics.registry)
+    assert b"rdv_gateway_operations_total" in metrics
+    assert _found_in(metrics, _PRIVATE) == []
+    logged = chatty_logs.getvalue()
+    lines = [json.loads(line) for line in logged.splitlines()]
+    assert "run finished" in {line["event"] for line in lines}
+    steps = [line for line in lines if line["event"] == "step"]
+    assert {line["step"] for line in steps} >= {"look_at_home", "read_calendar", "read_rdvs", "plan", "write"}
+    assert all(line["run_id"] for line in steps)
+    assert all("agent" in line for line in steps if line["step"] in {"plan", "write"})
+    assert _found_in(logged.encode(), (*_PRIVATE, *_secrets(departement, agent))) == []
 
 
-@pytest.mark.usefixtures("chatty_logs", "watched")
+@pytest.mark.usefixtures("watched")
 def test_a_usager_who_was_not_chosen_is_in_no_calendar_no_database_and_no_log(
-    departement: Departement, agent: Person, capsys: pytest.CaptureFixture[str]
+    departement: Departement, agent: Person, chatty_logs: StringIO
 ) -> None:
     departement.copies = {"label": "motif", "motifs": "all", "show_place": True}
     departement.stop()
@@ -142,13 +156,12 @@ def test_a_usager_who_was_not_chosen_is_in_no_calendar_no_database_and_no_log(
     assert _found_in(repr(agent.files_by_href()).encode(), _USAGER) == []
     assert _found_in(_stored(departement), _USAGER) == []
     assert _found_in(repr(_decrypted(departement.store, agent)).encode(), _USAGER) == []
-    captured = capsys.readouterr()
-    assert _found_in((captured.out + captured.err).encode(), _USAGER) == []
+    assert "run finished" in chatty_logs.getvalue()
+    assert _found_in(chatty_logs.getvalue().encode(), _USAGER) == []
 
 
-@pytest.mark.usefixtures("chatty_logs")
 def test_a_usager_who_was_chosen_is_in_the_calendar_and_in_clear_nowhere_else(
-    departement: Departement, agent: Person, capsys: pytest.CaptureFixture[str]
+    departement: Departement, agent: Person, chatty_logs: StringIO
 ) -> None:
     departement.copies = {"label": "motif", "motifs": "all", "usager_fields": ["first_name", "last_name"]}
     departement.stop()
@@ -161,17 +174,21 @@ def test_a_usager_who_was_chosen_is_in_the_calendar_and_in_clear_nowhere_else(
     departement.settled()
     assert _found_in(_stored(departement), (name,)) == []
     assert _found_in(repr(report).encode(), (name,)) == []
-    captured = capsys.readouterr()
-    assert _found_in((captured.out + captured.err).encode(), (name,)) == []
+    assert "run finished" in chatty_logs.getvalue()
+    assert _found_in(chatty_logs.getvalue().encode(), (name,)) == []
 
 
 def test_neither_password_nor_token_lies_in_the_database(departement: Departement, agent: Person) -> None:
     departement.settled()
+    assert _found_in(_stored(departement), _secrets(departement, agent)) == []
+
+
+def _secrets(departement: Departement, agent: Person) -> tuple[str, ...]:
     token = departement.store.secret("rdv_solidarites.token")
     assert token
-    secrets = [agent.password.encode(), *(part for part in token.split(b'"') if len(part) > 15)]
+    secrets = (agent.password, *(part for part in token.decode().split('"') if len(part) > 15))
     assert len(secrets) > 1
-    assert [secret for secret in secrets if secret in _stored(departement)] == []
+    return secrets
 
 
 def _decrypted(store: Store, agent: Person) -> list[object]:
