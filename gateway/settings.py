@@ -28,6 +28,7 @@ from connectors.hosts import HostPattern, is_loopback
 from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
 from gateway.settings_alerts import AlertsSection, MailSection
 from gateway.settings_database import DatabasePlace
+from gateway.settings_feeds import FeedsSection
 from gateway.settings_journal import JournalSection
 from gateway.settings_logs import LogsSection
 from gateway.settings_network import NetworkSection
@@ -256,6 +257,7 @@ class Settings(Section):
     web: WebSection = WebSection()
     schedule: ScheduleSection = ScheduleSection()
     webhooks: WebhooksSection = WebhooksSection()
+    feeds: FeedsSection = FeedsSection()
 
     @model_validator(mode="after")
     def _accounts_differ(self) -> Self:

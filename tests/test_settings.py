@@ -263,6 +263,7 @@ class TestDocuments:
             "reminder_minutes",
             "keep_entries",
             "base_url",
+            "phone",
         )
         mail_and_hooks = ("host ", "port ", "username", "sender", "name ", "url ", "audiences")
         selectors = ("organisation", "service", "motif ", "agent", "calendar ")

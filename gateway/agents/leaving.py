@@ -16,6 +16,7 @@ from uuid import uuid4
 from gateway.agents.searching import Search
 from gateway.agents.traces import Doubt, Trace, trace_of
 from gateway.composition import Application, engine_settings
+from gateway.feeds.links import revoke
 from gateway.store.transaction import Transaction
 from gateway.sync.apply import Applied, Applier, Outcome
 from gateway.sync.ledger import Ledger
@@ -36,6 +37,7 @@ from gateway.sync.values import (
     RunReport,
     Side,
 )
+from mappings.feed_levels import Purpose
 from mappings.identity import Identity
 
 _NOWHERE = CalendarRef("", "")
@@ -231,6 +233,8 @@ class Leaving:
         tx.withdraw_approvals(agent.agent_id)
         tx.replace_holds(agent.agent_id, (), run_id=self._run_id, at=self._started)
         tx.drop_conflicts(agent.agent_id)
+        links = [each.id for each in tx.feeds.links_of(Purpose.AGENT, agent.agent_id)]
+        revoke(tx, links, at=self._started, by=self._by, why="the agent left")
         tx.journal(
             JournalEntry(
                 at=self._started,

@@ -15,6 +15,7 @@ import typer
 
 from gateway.cli.alert_commands import alerts_app
 from gateway.cli.exits import Exit
+from gateway.cli.feed_commands import feeds_app
 from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, outage_app, pins, reject, undo
 from gateway.cli.journal_commands import journal_app
 from gateway.cli.options import DEFAULT_CONFIG as _CONFIG
@@ -44,6 +45,7 @@ app.add_typer(webhooks_app, name="webhooks")
 app.command(name="seen-by")(seen_by)
 app.add_typer(outage_app, name="outage")
 app.add_typer(alerts_app, name="alerts")
+app.add_typer(feeds_app, name="feeds")
 for command_on_holds in (holds, reject, pins, undo):
     app.command()(command_on_holds)
 

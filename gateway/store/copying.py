@@ -18,9 +18,10 @@ from gateway.store import migrate
 from gateway.store.backend import Backend
 from gateway.store.database import Place, alone, backend_of, require_current, translated
 from gateway.store.problems import SYSTEM
-from gateway.store.schema import change_count, metadata
+from gateway.store.schema import change_count, feed_change, metadata
 
 _ROWS_AT_ONCE = 500
+_COUNTED = (change_count, feed_change)
 
 
 class CopyRefused(ITMustAct):
@@ -89,12 +90,12 @@ def _prepare(goal: Backend, writing: Connection) -> None:
 
 def _in_order() -> list[Table]:
     """What a table refers to comes before it; last what the target counted itself while others were filled."""
-    return [*(table for table in metadata.sorted_tables if table is not change_count), change_count]
+    return [*(table for table in metadata.sorted_tables if table not in _COUNTED), *_COUNTED]
 
 
 def _copy(table: Table, reading: Connection, writing: Connection) -> CopiedTable:
     digest, count = hashlib.sha256(), 0
-    if table is change_count:
+    if table in _COUNTED:
         writing.execute(delete(table))
     for rows in _batches(table, reading):
         writing.execute(insert(table), [row._asdict() for row in rows])

@@ -14,6 +14,7 @@ from connectors.records import Absence, Rdv, RdvSelection
 from gateway.keys import Keyring
 from gateway.store.agreed import notice_absences
 from gateway.store.codec import dump_json, dump_rdv, dump_selection, load_rdv, load_selection
+from gateway.store.feed_index import Merge, keep_participations
 from gateway.store.schema import (
     agreed_copy,
     meta,
@@ -215,8 +216,9 @@ def save_rdvs(
     digests: Mapping[int, str],
     agents_epoch: int,
     read_at: datetime,
-) -> None:
-    """Those that are stored already with the same digest are not encrypted and written again."""
+) -> tuple[Merge, ...]:
+    """Those that are stored already with the same digest are not encrypted and written again. Which usagers who have a
+    feed were merged into others."""
     stored = _stored_rdvs(connection, [rdv.id for rdv in rdvs])
     changed = [rdv for rdv in rdvs if rdv.id not in stored or stored[rdv.id][0] != digests[rdv.id]]
     same = {rdv.id for rdv in rdvs}.difference(rdv.id for rdv in changed)
@@ -245,6 +247,7 @@ def save_rdvs(
                 for rdv_id in seen_again
             ],
         )
+    return keep_participations(connection, keys, changed, read_at=read_at)
 
 
 def save_rdv_missing(connection: Connection, rdv_id: int, *, readings: int, presence: Presence, because: str) -> None:
@@ -279,6 +282,7 @@ def _rdv_row(keys: Keyring, rdv: Rdv, digest: str, *, agents_epoch: int, read_at
         "digest": digest,
         "read_at": read_at,
         "content": keys.encrypt(dump_rdv(rdv), _rdv_context(rdv.id)),
+        "lieu_id": rdv.lieu_id,
     }
 
 

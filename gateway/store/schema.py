@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0012"
+REVISION = "0013"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -188,6 +188,7 @@ observed_rdv = Table(
     Column("digest", AnyText, nullable=False),
     Column("read_at", Instant, nullable=False),  # of the reading that brought this content
     Column("content", LargeBinary, nullable=False),  # the whole record
+    Column("lieu_id", Identifier, index=True),
     _one_of("presence", Presence),
     CheckConstraint("missing_readings >= 0", name="missing_readings"),
 )
@@ -198,6 +199,17 @@ observed_rdv_agent = Table(
     Column("rdv_id", Identifier, ForeignKey("observed_rdv.id", ondelete="CASCADE"), nullable=False),
     Column("agent_id", Identifier, nullable=False, index=True),  # enrolled or not
     PrimaryKeyConstraint("rdv_id", "agent_id"),
+    sqlite_with_rowid=False,
+)
+
+observed_participation = Table(
+    "observed_participation",
+    metadata,
+    Column("rdv_id", Identifier, ForeignKey("observed_rdv.id", ondelete="CASCADE"), nullable=False),
+    Column("participation_id", Identifier, autoincrement=False, nullable=False),
+    Column("usager_key", Identifier, nullable=False, index=True),  # keyed digests of usagers' ids
+    Column("answerer_key", Identifier, index=True),  # of who answers for that usager
+    PrimaryKeyConstraint("rdv_id", "participation_id"),
     sqlite_with_rowid=False,
 )
 
@@ -616,4 +628,67 @@ slow_step = Table(
     Column("received", Identifier, nullable=False),  # bytes
     Column("counts", AnyText, nullable=False),  # JSON
     Column("failure", AnyText),  # the kind of error; NULL: none
+)
+
+# --- feeds ---------------------------------------------------------------------------------------------------
+
+feed_link = Table(
+    "feed_link",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("purpose", AnyText, nullable=False),
+    Column("subject_key", Identifier, nullable=False),  # of an usager a keyed digest, else the id
+    Column("subject", LargeBinary, nullable=False),  # the id
+    Column("level", AnyText, nullable=False),
+    Column("language", AnyText, nullable=False),
+    Column("past_days", Integer, nullable=False),
+    Column("future_days", Integer, nullable=False),
+    Column("organisation_id", Identifier),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+    Column("content_digest", AnyText, nullable=False),  # keyed, of the feed as it was made last; "": never
+    Column("changed_at", Instant),
+    Index("ix_feed_link_purpose_subject_key", "purpose", "subject_key"),
+    sqlite_autoincrement=True,  # a number is never given twice
+)
+
+feed_token = Table(
+    "feed_token",
+    metadata,
+    Column("hash", AnyText, primary_key=True),  # SHA-256 of 256 random bits
+    Column("link_id", Identifier, ForeignKey("feed_link.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("created_at", Instant, nullable=False),
+    Column("ends_at", Instant),  # it was rotated
+)
+
+feed_entry = Table(
+    "feed_entry",
+    metadata,
+    Column("link_id", Identifier, ForeignKey("feed_link.id", ondelete="CASCADE"), nullable=False),
+    Column("uid", AnyText, nullable=False),
+    Column("digest", AnyText, nullable=False),  # keyed
+    Column("sequence", Integer, nullable=False),
+    Column("changed_at", Instant, nullable=False),
+    PrimaryKeyConstraint("link_id", "uid"),
+    sqlite_with_rowid=False,
+)
+
+feed_use = Table(
+    "feed_use",
+    metadata,
+    Column("link_id", Identifier, ForeignKey("feed_link.id", ondelete="CASCADE"), nullable=False),
+    Column("day", Date, nullable=False),
+    Column("readers", Integer, nullable=False),
+    PrimaryKeyConstraint("link_id", "day"),
+    sqlite_with_rowid=False,
+)
+
+feed_change = Table(
+    "feed_change",
+    metadata,
+    Column("kind", AnyText, nullable=False),
+    Column("id", Identifier, autoincrement=False, nullable=False),
+    Column("tick", Identifier, nullable=False, index=True),  # one more than the last one of all
+    PrimaryKeyConstraint("kind", "id"),
 )

@@ -36,6 +36,7 @@ from gateway.store import (
 )
 from gateway.store.alerts import MessageCounts, QueuedMessage
 from gateway.store.database import Database
+from gateway.store.feeds import FeedTables
 from gateway.store.figures import Figures
 from gateway.store.last_word import LastWords
 from gateway.store.slow import SlowStep
@@ -103,6 +104,12 @@ class Store:
         """Webhooks, subscriptions, and what readings found first; for reading."""
         with self._database.read() as connection:
             yield WebhookTables(connection, self._keys)
+
+    @contextmanager
+    def feeds(self) -> Iterator[FeedTables]:
+        """Links to feeds and what they hold; for reading."""
+        with self._database.read() as connection:
+            yield FeedTables(connection, self._keys)
 
     @contextmanager
     def words(self) -> Iterator[LastWords]:

@@ -32,6 +32,7 @@ from gateway.store import (
 )
 from gateway.store.alerts import QueuedMessage
 from gateway.store.conflicts import ConflictChanges
+from gateway.store.feeds import FeedTables
 from gateway.store.last_word import LastWords
 from gateway.store.slow import SlowStep
 from gateway.store.values import CalendarState, ConflictNotice, ObservedAbsence, OrganisationState, StoredWindow
@@ -84,6 +85,11 @@ class Transaction:
     def words(self) -> LastWords:
         """What was said last of things of RDV-Solidarités by anything but a listing."""
         return LastWords(self._connection)
+
+    @property
+    def feeds(self) -> FeedTables:
+        """Links to feeds and what they hold."""
+        return FeedTables(self._connection, self._keys)
 
     # --- agents ----------------------------------------------------------------------------------------------
 
@@ -170,9 +176,12 @@ class Transaction:
 
         `digests`: by RDV id, keyed, of the whole record: one that is stored with the same is not written again.
         """
-        observed.save_rdvs(
+        merges = observed.save_rdvs(
             self._connection, self._keys, rdvs, digests=digests, agents_epoch=agents_epoch, read_at=read_at
         )
+        for merge in merges:
+            for link_id in merge.links:
+                self.journal(_merged(link_id, moved=merge.moved, at=read_at))
 
     def save_rdv_missing(self, rdv_id: int, *, readings: int, presence: Presence, because: str) -> None:
         """An RDV that `readings` complete readings in a row did not hold, and what is made of it."""
@@ -477,3 +486,18 @@ class Transaction:
 
     def drop_secret(self, name: str) -> None:
         secret.drop_secret(self._connection, name)
+
+
+def _merged(link_id: int, *, moved: bool, at: datetime) -> JournalEntry:
+    went = "its usager was merged into another one: it follows"
+    stays = "some RDVs of its usager went over to another one: it does not follow; make a new link if they were merged"
+    return JournalEntry(
+        at=at,
+        run_id="reading",
+        agent_id=None,
+        side="gateway",
+        action="feed_moved" if moved else "feed_left",
+        object="feed",
+        reference=f"feed {link_id}",
+        rule=went if moved else stays,
+    )

@@ -278,10 +278,12 @@ class RdvSolidaritesObserver:
         awaited = {number for each in self.store.open_intents() if (number := each.operation.rdv_id) is not None}
         copied = self.store.copied_rdv_ids() | awaited
         known = {each.id: each for each in observed}
+        with self.store.feeds() as feeds:
+            fed = feeds.wanted(listing.rdvs)
         ours = [
             rdv
             for rdv in listing.rdvs
-            if rdv.id in copied or rdv.id in known or any(agent in enrolled for agent in rdv.agent_ids)
+            if rdv.id in copied or rdv.id in known or rdv.id in fed or any(each in enrolled for each in rdv.agent_ids)
         ]
         digests = {rdv.id: self._digest(rdv) for rdv in ours}
         news = [rdv for rdv in ours if _is_news(known.get(rdv.id), digests[rdv.id], epoch)]

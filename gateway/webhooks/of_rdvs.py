@@ -81,9 +81,10 @@ class RdvWords:
         self.effects.changed(held.concerned)
 
     def _upserted(self, rdv: Rdv, held: HeldRdv | None, *, copied: bool, at: datetime) -> bool:
-        """Whether it is kept: what belongs to nobody enrolled is dropped. It names its agents of now: those who had
-        a copy before are touched too."""
-        if held is None and not copied and self.effects.enrolled.isdisjoint(rdv.agent_ids):
+        """Whether it is kept: what belongs to nobody enrolled and is in no feed is dropped. It names its agents of now:
+        those who had a copy before are touched too."""
+        enrolled = not self.effects.enrolled.isdisjoint(rdv.agent_ids)
+        if held is None and not copied and not enrolled and not self.tx.feeds.wanted([rdv]):
             return False
         digest = rdv_digest(self.digest_key, rdv)
         self.tx.save_rdvs([rdv], digests={rdv.id: digest}, agents_epoch=self._epoch, read_at=at)
