@@ -7,6 +7,7 @@ changed, so that a change never waits for a round of polling. RDV-Solidarités i
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ from gateway.sync.values import AgentReport, AgentState, ObjectKind, RunReport, 
 
 _LOG = structlog.get_logger(__name__)
 _MAP_LASTS = timedelta(seconds=10)
+_SECOND = timedelta(seconds=1)
+_CATCHING_UP = 4
+"""Groups that are overdue, as after a stop, are looked at this many times as fast as usual, and no faster."""
 _READING_LASTS = timedelta(minutes=15)
 """Runs go on with a reading of RDV-Solidarités of so long ago, when newer ones fail; then they wait for one."""
 
@@ -136,6 +140,7 @@ class Conductor:
         self._asked: dict[int, datetime] = {}
         self._looked: dict[int, datetime] = {}
         self._runs: list[_Run] = []
+        self._next_round: dict[Lane, datetime] = {}
         self._reading = _Reading(clock.now())
         self._open = True
 
@@ -266,6 +271,8 @@ class Conductor:
         if self._map is None:
             return []
         taken = {run.lane for run in self._runs if run.keys}
+        taken |= {lane for lane, due in self._next_round.items() if due > now}
+        sizes = Counter(group.lane for group in self._map.groups.values())
         busy = self._busy()
         keys: dict[Lane, set[str]] = {}
         chosen: dict[Lane, set[int]] = {}
@@ -273,12 +280,15 @@ class Conductor:
         for _, key in due:
             group = self._map.groups[key]
             members = chosen.setdefault(group.lane, set())
-            if group.lane in taken or len(members) >= self._batch:
+            most = min(self._batch, _in_time(_SECOND, sizes[group.lane], self._pace))
+            if group.lane in taken or len(members) >= self._batch or len(keys.get(group.lane, ())) >= most:
                 continue
             free = [cell for cell in group.cells if not cell & busy]
             if free:
                 keys.setdefault(group.lane, set()).add(key)
                 members.update(*free)
+        for lane, started in keys.items():
+            self._next_round[lane] = now + self._pace.usual * len(started) / (_CATCHING_UP * sizes[lane])
         return [self._begin(lane, frozenset(keys[lane]), chosen[lane], now) for lane in keys]
 
     def _busy(self) -> set[int]:
@@ -383,6 +393,11 @@ class Conductor:
             self._quiet.notify_all()
         if reading is not None:
             self.at_once(reading.touched, since=now)
+
+
+def _in_time(span: timedelta, groups: int, pace: Pace) -> int:
+    """How many groups of a lane are looked at in a time, at most; at least one."""
+    return max(1, round(_CATCHING_UP * groups * (span / pace.usual)))
 
 
 def _could_read(report: AgentReport) -> bool:

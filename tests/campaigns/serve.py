@@ -2,7 +2,8 @@
 
 Each agent has a calendar home of their own, which is looked at by itself. RDVs are made and events typed all the time,
 in three phases: everything answers; the calendar server answers 503; it is back. What is told: requests a second of
-each remote, how long each change took from its making on one side to its arrival on the other, and what the process used.
+each remote, how long each change took from its making on one side to its arrival on the other, and what the process
+used.
 Fails (1) when a change did not arrive, or the process grew without bound, or did not end in time.
 """
 

@@ -135,7 +135,7 @@ def test_who_changed_is_synced_at_once_beside_a_round_of_polling():
     assert len(stage.executor.todo) == 3  # somebody of the two was not in that run
     stage.executor.work()
     stage.executor.work()
-    later = [run for run in stage.engine.runs if len(run) <= 2]
+    later = [run for run in stage.engine.runs if set(run) <= {5, 60}]
     assert {each for run in later for each in run} == {5, 60}
     assert north is not None
 
@@ -181,3 +181,13 @@ def test_while_rdv_solidarites_is_away_for_long_nobody_is_synced_and_then_all_co
     runs = stage.passes(960)
     assert {each for run in runs for each in run} == {*range(1, 61), *range(101, 111)}
     assert max(map(len, runs)) < 10
+
+
+def test_after_a_long_stop_nobody_is_looked_at_faster_than_four_times_the_usual_pace():
+    """Everybody is overdue when a machine wakes up: 60 agents of a server within 15 seconds, and not in one."""
+    stage = Stage()
+    stage.passes(60)
+    stage.clock.sleep(800)
+    by_second = [sum(each < 100 for run in stage.passes(1) for each in run) for _ in range(17)]
+    assert max(by_second) <= 4
+    assert sum(by_second[:16]) >= 60
