@@ -32,6 +32,9 @@ _MAP_LASTS = timedelta(seconds=10)
 _SECOND = timedelta(seconds=1)
 _CATCHING_UP = 4
 """Groups that are overdue, as after a stop, are looked at this many times as fast as usual, and no faster."""
+_PROBE = timedelta(seconds=15)
+"""So often one group of a server that is away is tried before its time, so that its return is noticed soon. While the
+connector leaves the server alone, no request comes of it."""
 _READING_LASTS = timedelta(minutes=15)
 """Runs go on with a reading of RDV-Solidarités of so long ago, when newer ones fail; then they wait for one."""
 
@@ -141,6 +144,7 @@ class Conductor:
         self._looked: dict[int, datetime] = {}
         self._runs: list[_Run] = []
         self._next_round: dict[Lane, datetime] = {}
+        self._rounds: dict[Lane, datetime] = {}  # when the last one began
         self._reading = _Reading(clock.now())
         self._open = True
 
@@ -277,7 +281,7 @@ class Conductor:
         keys: dict[Lane, set[str]] = {}
         chosen: dict[Lane, set[int]] = {}
         due = sorted((each.due, key) for key, each in self._standings.items() if each.due <= now)
-        for _, key in due:
+        for key in (*self._probes(now), *(key for _, key in due)):
             group = self._map.groups[key]
             members = chosen.setdefault(group.lane, set())
             most = min(self._batch, _in_time(_SECOND, sizes[group.lane], self._pace))
@@ -288,8 +292,20 @@ class Conductor:
                 keys.setdefault(group.lane, set()).add(key)
                 members.update(*free)
         for lane, started in keys.items():
+            self._rounds[lane] = now
             self._next_round[lane] = now + self._pace.usual * len(started) / (_CATCHING_UP * sizes[lane])
         return [self._begin(lane, frozenset(keys[lane]), chosen[lane], now) for lane in keys]
+
+    def _probes(self, now: datetime) -> list[str]:
+        """For each lane of which a group is away, the one whose turn comes first, if none was begun for a while."""
+        if self._map is None:
+            return []
+        first: dict[Lane, tuple[datetime, str]] = {}
+        for key, each in self._standings.items():
+            lane = self._map.groups[key].lane
+            if each.away and now - self._rounds.get(lane, now - _PROBE) >= _PROBE:
+                first[lane] = min(first.get(lane, (each.due, key)), (each.due, key))
+        return [key for _, key in first.values()]
 
     def _busy(self) -> set[int]:
         return {agent_id for run in self._runs for agent_id in run.left}
