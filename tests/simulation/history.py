@@ -51,18 +51,21 @@ def play(
     only: tuple[Fault, ...] = (),
     aims: float | None = None,
     alarmed: bool | None = None,
+    told: bool | None = None,
     before_run: Callable[[World], None] | None = None,
 ) -> Outcome:
     """Play a seed.
 
     `checks`: the calendar server honours preconditions. `rivalry`: chance that somebody edits the very thing that is
     about to be written, None: as the seed has it. `only`: aim with these faults alone. `aims`: how much is
-    aimed at all. `alarmed`: whether alerts are evaluated, None: in some histories. `before_run`: see `World`.
+    aimed at all. `alarmed`: whether alerts are evaluated, `told`: whether webhooks tell of changes, None: in some
+    histories. `before_run`: see `World`.
     """
     began = time.process_time()
     world = World(seed, checks=checks)
     world.before_run = before_run
     world.rivalry = rivalry
+    world.messenger.always = told
     world.weather.only = only
     if only or aims is not None:
         world.weather.aims = 1.0 if aims is None else aims
@@ -139,6 +142,8 @@ def _set_up(world: World) -> None:
 
 def _begin(world: World) -> None:
     """The first plan is made, shown and approved."""
+    world.messenger.begin()
+    world.server.looked_at = world.hear
     _run(world, "first plan")
     if world.chance.random() < 0.9:
         world.log.append(f"approves {world.approve()}")
@@ -201,6 +206,10 @@ def _sync(world: World) -> None:
     chance, weather = world.chance, world.weather
     name = "run"
     agents = None
+    if world.messenger.serves():
+        report = world.told_run()
+        world.log.append(f"[{world.clock.now():%d.%m %H:%M:%S}] run by webhooks: {_told(report)}")
+        return
     if chance.random() < 0.1:
         weather.kill_after = chance.choice([chance.randint(0, 15), chance.randint(0, 60)])
         name = f"run, killed at boundary {weather.kill_after}"
@@ -284,6 +293,7 @@ def _end(world: World) -> None:
     world.server.rights = Rights()
     world.ceiling = Ceiling()
     world.open()
+    world.messenger.calm(world.store, world.rules.book().selection)
     # The next morning: put-backs count by the day, and no midnight may move the horizon between the last runs.
     tomorrow = world.clock.now() + timedelta(days=1)
     world.clock.instant = tomorrow.replace(hour=6, minute=0, second=0, microsecond=0)

@@ -50,6 +50,7 @@ _READ = f"{_SYNC}observe_rdv_solidarites:"
 _PLANNING = f"{_SYNC}planning."
 _JUDGING = "gateway.alerts.judging:"
 _ALARMED = {"alarmed": True}
+_TOLD = {"told": True}
 
 _TEXTS: dict[str, Mutant] = {
     # --- intents and lost answers
@@ -103,6 +104,13 @@ _TEXTS: dict[str, Mutant] = {
     ),
     "an edit between write and reading is agreed": Mutant(
         f"{_RECORD}Recorder._agreed_fields", "if is_ours else", "if True else", _EDITED
+    ),
+    # --- webhooks
+    "webhooks that come late are believed": Mutant(
+        f"{_SYNC}order:judge", "as_of(written_at) < said.at or", "False and as_of(written_at) < said.at or", _TOLD
+    ),
+    "echoes of writes before the last are believed": Mutant(
+        f"{_SYNC}order:judge", "return Verdict.DOUBTFUL", "return Verdict.APPLY", _TOLD
     ),
     # --- proofs of absence, cursors
     "cursor moved before what it stands for is kept": Mutant(

@@ -100,6 +100,7 @@ class RdvServer:
     rights: Rights = field(default_factory=Rights)
     last_id: int = 100
     pending: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)
+    looked_at: Callable[[], None] = lambda: None  # called when what is there may have changed
     catching_up: bool = False  # a late write is being done: it was judged by what held when it was sent
 
     def new_id(self) -> int:
@@ -117,6 +118,7 @@ class RdvServer:
             except Stale:
                 continue
         self.catching_up = False
+        self.looked_at()
 
     # --- people ----------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from random import Random
 from typing import ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
+from connectors.errors import ConnectorError
 from connectors.icalendar_text import parse_event
 from connectors.ports import CalendarAccount, RdvSolidarites
 from connectors.records import AbsenceDraft, Rdv
@@ -20,6 +21,8 @@ from gateway.store.store import Store
 from gateway.sync.approval import approve, pending
 from gateway.sync.ceiling import Ceiling, hour_of
 from gateway.sync.engine import Engine, EngineSettings, plan_context
+from gateway.sync.observe_rdv_solidarites import RdvSolidaritesReading, rdv_digest
+from gateway.sync.order import MARGIN
 from gateway.sync.undo.undoing import Undoer, UndoReport
 from gateway.sync.values import (
     Action,
@@ -30,6 +33,7 @@ from gateway.sync.values import (
     JournalEntry,
     LinkedAgent,
     ObjectKind,
+    Presence,
     RunReport,
     Stop,
 )
@@ -45,7 +49,10 @@ from tests.simulation.memory import AgentMemory, Snapshot
 from tests.simulation.rdv_model import PARIS, SYSTEM, ModelRdvSolidarites, RdvServer, StoredAbsence
 from tests.simulation.rules import TRAINING, OfficeRules, Rules, drawn_office
 from tests.simulation.weather import BrokenPromise, Killed, ModelClock, Weather
+from tests.simulation.webhook_model import Messenger, said_since
 
+_ARRIVES = 0.1
+"""Chance, at each request of a run, that what is due by then arrives right there."""
 BLOCK_TITLES = {ABSENCE_TAG, f"{TRAINING} · agenda"}
 REUNION = ZoneInfo("Indian/Reunion")
 _T = TypeVar("_T")
@@ -185,11 +192,15 @@ class World:
         self.counter = Counted()
         self.source = ModelRdvSolidarites(self.server, self.weather, Random(seed + 2))
         self.accounts: dict[str, ModelAccount] = {}
+        self.messenger = Messenger(Random(seed + 7), self.server, self.keys, self.counts)
+        self.reading: RdvSolidaritesReading | None = None  # the last that was made for many runs
+        self.running = False
 
     # --- the gateway -----------------------------------------------------------------------------------------
 
     def open(self) -> None:
         """A new process: database, store, engine."""
+        self.reading = None
         self.store = CrossedStore(self.disk.opened(), self.weather)
         self.settings = EngineSettings(
             rulebook=self.rules.book(),
@@ -224,7 +235,46 @@ class World:
         for person in self.people:
             self.memories.setdefault(person.agent_id, AgentMemory())
 
-    def run(self, agent_ids: tuple[int, ...] | None = None, *, dry_run: bool = False) -> RunReport | None:
+    def hear(self) -> None:
+        """RDV-Solidarités is looked at: it tells of what changed, and perhaps something arrives."""
+        self.messenger.notice()
+        if not self.running or self.messenger.chance.random() < _ARRIVES:
+            came = self.messenger.deliver(Store(self.disk.opened()), self.rules.book().selection)
+            self.intruded = self.intruded or bool(came and self.running)
+
+    def told_run(self) -> RunReport | None:
+        """A run that reads nothing of RDV-Solidarités: a reading of some minutes ago serves, and webhooks since."""
+        self.server.catch_up()
+        if self.reading is None or not self.messenger.trusts(self.reading.asked_at or self.clock.now()):
+            began, whole = self.clock.now(), self.server.rights.full
+            try:
+                self.reading = self.engine.read_rdv_solidarites()
+            except ConnectorError:
+                return self.run()
+            whole = whole and self.reading.complete and not self.reading.unreadable_absences
+            # Of what webhooks told of moments before, or meanwhile, a reading does not prove that it is gone.
+            whole = whole and not said_since(self.store, began - MARGIN)
+            self.messenger.was_read(whole=whole)
+        self.clock.sleep(3)
+        self.server.catch_up()
+        self.counts["told runs"] += 1
+        if self._all_is_told(self.reading):
+            self.counts["told runs compared"] += 1
+            differs = self._told_otherwise()
+            if differs:
+                raise BrokenPromise("webhooks bring what a reading brings", differs)
+        report = self.run(reading=self.reading)
+        if self.messenger.doubted:
+            self.reading = None  # as the service does: it reads soon
+        return report
+
+    def run(
+        self,
+        agent_ids: tuple[int, ...] | None = None,
+        *,
+        dry_run: bool = False,
+        reading: RdvSolidaritesReading | None = None,
+    ) -> RunReport | None:
         """One run; None when it was killed, after which a new process is there."""
         if self.before_run is not None:
             self.before_run(self)
@@ -237,11 +287,16 @@ class World:
         stood = {person.agent_id: self._moved_to_events(person) for person in self.people}
         report = None
         self.intruded = False
+        told = self._all_is_told(reading)
         try:
-            report = self.engine.run(agent_ids, dry_run=dry_run)
+            self.running = True
+            report = self.engine.run(agent_ids, dry_run=dry_run, reading=reading)
         except Killed:
             self.weather.dead = self.weather.reading_again = False
             self.open()
+        finally:
+            self.running = False
+        self.intruded = self.intruded or not told
         self.lift_stop()
         self.weather.kill_after = self.weather.intruder_after = self.weather.intruder = None
         self.last_report = report
@@ -255,6 +310,41 @@ class World:
             self.lose_database()
             self.log.append("  and the database is LOST, everybody is enrolled again")
         return report
+
+    def _told_otherwise(self) -> str:
+        """What is held otherwise than it is there: absences, and RDVs of the days that each reading reads."""
+        ours = {person.agent_id for person in self.people}
+        there = {each.id: each.interval for each in self.server.absences.values() if each.agent_id in ours}
+        held = {
+            each.id: (each.start, each.end)
+            for each in self.store.observed_absences().values()
+            if each.presence is Presence.PRESENT
+        }
+        if there != held:
+            return f"absences are {there}, and held are {held}"
+        now, selection = self.clock.now(), self.rules.book().selection
+        near = now, now + timedelta(days=self.rules.horizon_days)
+        known = {
+            each.id: each.digest
+            for organisation in self.server.organisations
+            for each in self.store.observed_rdvs(organisation)
+            if each.presence is Presence.PRESENT and not each.missing_readings
+        }
+        for rdv in self.server.rdvs.values():
+            is_read = near[0] <= rdv.starts_at_server <= near[1] and ours.intersection(rdv.agent_ids)
+            if is_read and known.get(rdv.id) != rdv_digest(self.keys.digest_key, rdv.only(selection)):
+                return f"rdv {rdv.id} is not held as it is"
+        gone = known.keys() - self.server.rdvs.keys()
+        return f"RDVs that are gone are held as there: {gone}" if gone else ""
+
+    def _all_is_told(self, reading: RdvSolidaritesReading | None) -> bool:
+        """Whether the run that begins knows all that persons did in RDV-Solidarités: by reading it now, or by webhooks
+        since an earlier reading."""
+        if not self.messenger.is_on:
+            return True
+        if reading is None:
+            return not said_since(self.store, self.clock.now())
+        return self.server.rights.full and not self.messenger.owes
 
     def _note_doubled(self) -> None:
         now = self.clock.now()
@@ -578,7 +668,7 @@ class World:
     def _judge_removal(self, kind: str, number: int, person: Person) -> None:
         if kind == "rdv":
             rdv = self.server.rdvs.get(number)
-            if (number, person.agent_id) in self.removable:
+            if (number, person.agent_id) in self.removable or self.messenger.is_behind(number):
                 return
             if rdv is None or person.agent_id not in rdv.agent_ids:
                 return
