@@ -69,6 +69,12 @@ class FeedBuilder:
             return self._kept(link, zone, now)
         return Content(self.head(link), made.entries, link.changed_at)
 
+    def next_day(self, link: FeedLink, now: datetime) -> datetime:
+        """When the window of a feed moves next."""
+        zone = self._zone(link)
+        tomorrow = now.astimezone(zone).date() + _DAY
+        return datetime.combine(tomorrow, time.min, tzinfo=zone).astimezone(UTC)
+
     def head(self, link: FeedLink) -> FeedHead:
         """What the feed says of itself."""
         name = translation(link.language)(texts.NAMES[link.purpose])

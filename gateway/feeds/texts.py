@@ -25,3 +25,40 @@ LETTER = _(
     "Votre agenda se met à jour avec du retard : en cas de doute, le SMS ou l’appel reçu en dernier est le bon."
 )
 LETTER_CALL = _("Pour toute question, ou pour arrêter ce lien : {phone}")
+
+# --- the page ------------------------------------------------------------------------------------------------
+
+TITLE = _("Agenda")
+NEXT = _("Vos prochains rendez-vous")
+NONE = _("Aucun rendez-vous à venir.")
+TIMES = _("de {start} à {end}")
+ADD = _("Ajouter ce rendez-vous à mon agenda")
+ADD_ABOUT = _("Ajouter le rendez-vous du {day} à mon agenda")
+COPY = _("Cette copie ne suit pas les changements : le SMS reçu en dernier est le bon. À jour le {moment}.")
+FOLLOW = _("Suivre tous vos rendez-vous")
+FOLLOW_WHY = _("L’agenda ajoute, déplace et enlève les rendez-vous de lui-même, avec du retard.")
+ADDRESS = _("Adresse à copier :")
+APPLE = _("iPhone, iPad, Mac")
+APPLE_STEPS = (_("Ouvrez ce lien : {link}"), _("Touchez « S’abonner », puis « Terminé »."))
+APPLE_LINK = _("s’abonner")
+GOOGLE = _("Google Agenda, Android")
+GOOGLE_STEPS = (
+    _("Sur un ordinateur, ouvrez calendar.google.com."),
+    _("À gauche, à côté de « Autres agendas », choisissez + puis « À partir de l’URL »."),
+    _("Collez l’adresse, puis choisissez « Ajouter un agenda ». Il apparaît ensuite sur le téléphone."),
+)
+OUTLOOK = _("Outlook")
+OUTLOOK_STEPS = (
+    _("Dans le calendrier, choisissez « Ajouter un calendrier », puis « S’abonner à partir du web »."),
+    _("Collez l’adresse, puis choisissez « Importer »."),
+)
+REMOVE = _("Arrêter")
+REMOVE_HOW = _(
+    "Dans votre agenda, supprimez le calendrier « {name} ». Vos rendez-vous ne sont pas annulés pour autant."
+)
+CALL = _("Une question, un lien perdu ou vu par quelqu’un d’autre : appelez le {phone}.")
+CLOSED = _("Ce lien n’est plus valable")
+CLOSED_CALL = _("Pour connaître vos rendez-vous ou recevoir un nouveau lien, appelez le {phone}.")
+CLOSED_ASK = _("Pour connaître vos rendez-vous ou recevoir un nouveau lien, adressez-vous à votre accueil.")
+OTHER_LANGUAGE = _("English")
+SKIP = _("Aller au contenu")

@@ -19,6 +19,7 @@ from connectors.ports import Clock
 from gateway.alerts.assembly import alert_jobs
 from gateway.clock import SystemClock
 from gateway.scheduling.delays import Delays
+from gateway.scheduling.feeding import feeds
 from gateway.scheduling.hooking import webhooks
 from gateway.scheduling.service import Extension, Extensions, Job, Parts, Service
 from gateway.scheduling.watched import watching
@@ -38,6 +39,7 @@ def extensions(parts: Parts) -> Sequence[Extension]:
         Extension(jobs=tuple(Job(*job) for job in alert_jobs(parts.application))),
         webhooks(parts),
         watching(parts),
+        feeds(parts),
     )
 
 

@@ -230,6 +230,13 @@ class FeedTables:
         query = select(feed_change).where(feed_change.c.tick > after)
         return {(row.kind, row.id): row.tick for row in self._connection.execute(query)}
 
+    def changes_of(self, link: FeedLink) -> tuple[Change, ...]:
+        """What a link's answer depends on."""
+        return (LINK_CHANGED, link.id), (
+            link.purpose.value,
+            feed_index.subject_key(self._keys, link.purpose, link.subject),
+        )
+
     def note_use(self, day: date, readers: Mapping[int, int]) -> None:
         """By link, how many programs read it on a day, as far as this process saw."""
         use = feed_use.c

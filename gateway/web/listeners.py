@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 import time
@@ -91,6 +92,8 @@ def _application(name: str, routes: Sequence[BaseRoute], limits: Limits) -> ASGI
 
 
 def _server(application: ASGIApp, limits: Limits) -> uvicorn.Server:
+    # Its lines hold whole paths, tokens too, for any handler that somebody may hang on it.
+    logging.getLogger("uvicorn.access").disabled = True
     return uvicorn.Server(
         uvicorn.Config(
             application,
