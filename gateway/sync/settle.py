@@ -14,8 +14,21 @@ from gateway.sync.ledger import Ledger
 from gateway.sync.observe_calendars import CalendarObserver
 from gateway.sync.observe_rdv_solidarites import problem_of
 from gateway.sync.record import Recorder, Result
-from gateway.sync.values import Action, Interval, ObjectKind, OpenIntent, Operation, Problem, SeenEvent, Side
+from gateway.sync.values import (
+    Action,
+    Change,
+    ChangeKind,
+    Interval,
+    ObjectKind,
+    OpenIntent,
+    Operation,
+    PoolBlock,
+    Problem,
+    SeenEvent,
+    Side,
+)
 from mappings.absence_event import absence_span
+from mappings.blocks import Provenance
 from mappings.identity import absence_title, is_tagged, label_of
 from mappings.owned import owned_digest, owned_of_draft
 
@@ -135,12 +148,27 @@ class Settler:
                 return self._close_if_late(intent, asked_at)
             self.recorder.done(ledger, operation, Result(before=intent.before), intent)
             return True
-        if current is None:
-            return self._close(intent)
-        if Interval(*absence_span(current)) != operation.interval or not _is_called_right(current, operation):
-            return self._close_if_late(intent, asked_at)
+        span = Interval(*absence_span(current)) if current is not None else None
+        if current is None or span != operation.interval or not _is_called_right(current, operation):
+            decided = self._close(intent) if current is None else self._close_if_late(intent, asked_at)
+            if decided:
+                self._leave_in_doubt(ledger, operation, span)
+            return decided
         self.recorder.done(ledger, operation, Result(absence=current, before=intent.before), intent)
         return True
+
+    def _leave_in_doubt(self, ledger: Ledger, operation: Operation, current: Interval | None) -> None:
+        """A person edited or removed a block that a change of ours may have reached before: from which of the two times
+        they did, nobody knows. What it held at both is agreed, so that nothing is taken for freed by hand or for
+        shortened that they may never have seen: time in doubt is blocked, and a block in doubt is theirs."""
+        block = ledger.blocks.get(operation.absence_id) if operation.absence_id is not None else None
+        if block is None or operation.interval is None or current == Interval(block.start, block.end):
+            return
+        doubted = _at_both(block, operation.interval, operation.provenance)
+        if doubted != block:
+            change = Change(ChangeKind.BLOCK_AGREED, block.agent_id, "edited_while_unsettled", block=doubted)
+            self.recorder.changed(change)
+            ledger.blocks[block.absence_id] = doubted
 
     def _settle_creation(self, ledger: Ledger, intent: OpenIntent) -> bool:
         """A creation has no name to ask for: adopt the exact match that came after it, or wait long enough to
@@ -169,6 +197,14 @@ class Settler:
         if read_at is not None and read_at >= intent.opened_at + patience:
             return self._close(intent)
         return False
+
+
+def _at_both(block: PoolBlock, asked: Interval, provenance: frozenset[Provenance]) -> PoolBlock:
+    """A block as it was agreed, reduced to what it also was to be; for no occurrence where the two times are apart."""
+    start, end = max(block.start, asked.start), min(block.end, asked.end)
+    if start < end:
+        return replace(block, start=start, end=end, provenance=block.provenance & provenance)
+    return replace(block, start=asked.start, end=asked.end, provenance=frozenset())
 
 
 def _is_called_right(absence: Absence, operation: Operation) -> bool:

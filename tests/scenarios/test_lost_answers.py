@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from gateway.sync.values import BlockOrigin
 from tests.scenarios.choices import on_one_calendar_server
 from tests.scenarios.departement import Departement
 from tests.scenarios.person import Person, Shown, hours
@@ -141,6 +142,58 @@ def test_a_change_of_an_absence_ends_as_its_event_is(departement: Departement, a
     assert agent.blocks() == [hours(departement.at(1, 16))]
     (block,) = departement.store.agent_view(agent.id).blocks
     assert block.origin.value == "created"
+
+
+_Hours = tuple[float, float]
+
+
+def _is_changed_unanswered(departement: Departement, agent: Person, asked: _Hours) -> int:
+    """The block of 9 to 12 is to be of other hours, and nobody knows whether it is. Its number; the event is again as
+    it was before that is settled."""
+    event = agent.types_event("Dentiste", *hours(departement.at(1, 9), 3))
+    departement.settled()
+    number = agent.absence_at(departement.at(1, 9))
+    agent.moves(event, *_between(departement, asked))
+    _spoil(departement, "PATCH", "committed_unanswered")
+    departement.sync(minutes=0)
+    agent.moves(event, *_between(departement, (9, 12)))
+    return number
+
+
+def _between(departement: Departement, when: _Hours) -> tuple[datetime, datetime]:
+    return hours(departement.at(1, 0) + timedelta(hours=when[0]), when[1] - when[0])
+
+
+@on_one_calendar_server
+def test_a_block_deleted_where_a_lost_change_may_have_put_it_frees_nothing_that_it_held_before(
+    departement: Departement, agent: Person
+) -> None:
+    """The person saw it at 14 and deleted it there; the event is at 9 again, and they are not bookable then."""
+    departement.state.absences.delete(_is_changed_unanswered(departement, agent, (14, 17)))
+    departement.settled()
+    assert agent.blocks() == [_between(departement, (9, 12))]
+
+
+@on_one_calendar_server
+def test_a_block_deleted_frees_what_it_held_before_a_lost_change_and_after_it(
+    departement: Departement, agent: Person
+) -> None:
+    departement.state.absences.delete(_is_changed_unanswered(departement, agent, (9, 11)))
+    departement.settled()
+    assert agent.blocks() == [_between(departement, (11, 12))]
+
+
+@on_one_calendar_server
+def test_a_block_lengthened_where_a_lost_change_may_have_put_it_is_theirs_though_it_was_longer_before(
+    departement: Departement, agent: Person
+) -> None:
+    number = _is_changed_unanswered(departement, agent, (10, 11))
+    start, end = _between(departement, (9.5, 11.5))
+    departement.move_absence(number, start, end)
+    departement.settled()
+    (block,) = [each for each in departement.store.agent_view(agent.id).blocks if each.absence_id == number]
+    assert block.origin is BlockOrigin.RELEASED
+    assert (start, end) in agent.blocks()
 
 
 @on_one_calendar_server
