@@ -381,6 +381,9 @@ class World:
             if len(sides) != 1 or memory.dirty or memory.last is None or id_ in memory.last.pool:
                 continue
             (side,) = sides
+            absence = self.server.absences.get(id_)
+            if absence is not None and not self.is_mirrored(absence, person) and self._moved_alike(absence):
+                continue  # never shown yet, and as long as an event: it is paired with that, and gets none of its own
             says = self._interval(id_) if side == "rdv_solidarites" else self.event_interval(id_, person)
             found[id_] = (person, side, says)
         return found
