@@ -22,7 +22,7 @@ from gateway.journal.findings import Finding, Kind
 from gateway.journal.retention import CONTENT, ERASE, PURGE, purged_before
 from gateway.keys import Keyring
 from gateway.sealing import key_of
-from gateway.store.columns import AnyText, Instant
+from gateway.store.columns import AnyText, Instant, unescaped
 from gateway.store.schema import journal, journal_content
 
 SHOWN = 1_000
@@ -143,7 +143,6 @@ def _rows(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[
 
 
 _READ = tuple(journal.c[name] for name in (*COLUMNS, "digest"))
-_TEXT = AnyText()
 
 
 class _PlainPostgresql:
@@ -167,7 +166,7 @@ class _PlainSqlite:
             return value
         text = value.decode(errors="surrogateescape")
         if isinstance(column.type, AnyText):
-            return _TEXT.unescaped(text)
+            return unescaped(text)
         return _moment(text) if isinstance(column.type, Instant) else _integer(text)
 
 

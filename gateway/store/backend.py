@@ -52,8 +52,12 @@ class Backend(Protocol):
         """`synchronous`: a commit that returned survives a power cut. `patient`: for work that may take long."""
         ...
 
+    def begin_reading(self, connection: Connection) -> None:
+        """First of all on a connection of `reading`: what is read from here on is of one instant."""
+        ...
+
     def take_turn(self, connection: Connection) -> None:
-        """Within a transaction of `writing` that just began: wait until no other one writes; none will until it ends.
+        """First of all within a transaction of `writing`: wait until no other one writes; none will until it ends.
 
         Raises the driver's error, which `explain` knows, when that takes too long.
         """

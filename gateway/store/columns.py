@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
@@ -23,19 +24,28 @@ class AnyText(TypeDecorator[str]):
     impl = Text().with_variant(Text(collation="C"), "postgresql")
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - signature
-        if value is None or (_ESCAPE not in value and _NUL not in value):
-            return value
-        return value.replace(_ESCAPE, _ESCAPE + "1").replace(_NUL, _ESCAPE + "0")
+    def bind_processor(self, dialect: Dialect) -> Callable[[str | None], str | None]:  # noqa: ARG002 - signature
+        """As it is stored. One call per value: a decorator's usual way takes three."""
+        return _escaped
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - signature
-        return None if value is None else self.unescaped(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], str | None]:  # noqa: ARG002
+        """As it was given."""
+        return _given_back
 
-    def unescaped(self, stored: str) -> str:
-        """The text that is stored as this."""
-        if _ESCAPE not in stored:
-            return stored
-        return stored.replace(_ESCAPE + "0", _NUL).replace(_ESCAPE + "1", _ESCAPE)
+
+def _escaped(value: str | None) -> str | None:
+    if value is None or (_ESCAPE not in value and _NUL not in value):
+        return value
+    return value.replace(_ESCAPE, _ESCAPE + "1").replace(_NUL, _ESCAPE + "0")
+
+
+def _given_back(stored: str | None) -> str | None:
+    return stored if stored is None or _ESCAPE not in stored else unescaped(stored)
+
+
+def unescaped(stored: str) -> str:
+    """The text that is stored as this."""
+    return stored.replace(_ESCAPE + "0", _NUL).replace(_ESCAPE + "1", _ESCAPE)
 
 
 class Instant(TypeDecorator[datetime]):

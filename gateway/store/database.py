@@ -52,6 +52,7 @@ class Database:
                 yield connection
         else:
             with translated(self._backend), self._engines.reading.connect() as connection:
+                self._backend.begin_reading(connection)
                 yield connection
 
     @contextmanager

@@ -92,6 +92,9 @@ class PostgreSql:
             writing=engine.execution_options(isolation_level="READ COMMITTED"),
         )
 
+    def begin_reading(self, connection: Connection) -> None:
+        """The driver has begun."""
+
     def take_turn(self, connection: Connection) -> None:
         """Freed by the server when the transaction ends, however it ends."""
         connection.execute(text("SELECT pg_advisory_xact_lock(:first, :second)"), {"first": _LOCKS, "second": _WRITE})

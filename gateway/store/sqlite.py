@@ -24,7 +24,6 @@ from gateway.store.problems import SYSTEM, AnotherSync, UnmigratedDatabase
 BUSY_SECONDS = 30.0
 """How long to wait for another process that writes."""
 
-_WRITES = "gateway_writes"
 _PASSING = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BUSY = "Nothing if it passes: the next run tries again. Else end the program that has the file open (a copy, a shell)."
 _FOLLOWS = "The next run takes up where this one ended."
@@ -97,8 +96,7 @@ class Sqlite:
             connection.execute("PRAGMA secure_delete=ON")  # what is removed leaves the free pages too
 
         event.listen(engine, "connect", connected)
-        event.listen(engine, "begin", _begin)
-        return Engines(engine, engine.execution_options(**{_WRITES: True}))
+        return Engines(engine, engine)
 
     def _engine(self) -> Engine:
         arguments = {"check_same_thread": False, "timeout": BUSY_SECONDS, "isolation_level": None}
@@ -108,8 +106,13 @@ class Sqlite:
         url = URL.create("sqlite", database=str(self._path))
         return create_engine(url, connect_args=arguments, poolclass=QueuePool, max_overflow=-1, hide_parameters=True)
 
+    def begin_reading(self, connection: Connection) -> None:
+        """The driver begins nothing by itself; its own way would begin at the first write, after what decided it."""
+        connection.exec_driver_sql("BEGIN")
+
     def take_turn(self, connection: Connection) -> None:
-        """BEGIN IMMEDIATE has waited for it."""
+        """SQLite waits for it."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def sweep(self, connection: Connection) -> bool:
         """Fold the write-ahead log, which holds pages as they were, into the file, and empty it."""
@@ -148,9 +151,3 @@ class Sqlite:
             what, remedy = _BY_IT[code]
             return ITMustAct(f"{self.where} cannot be used: {what}", system=SYSTEM, remedy=remedy)
         return None
-
-
-def _begin(connection: Connection) -> None:
-    # The driver's own way begins at the first write, after the reads that decided it.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -72,7 +72,6 @@ class Disk:
         self._connection.begin()  # SQLAlchemy's own, for good: SQLite's are begun and ended by `_OneConnection`
         driver = self._connection.connection.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        driver.execute("COMMIT")
         self._driver = driver
         self.empty = self.content()  # migrated, without a row of anybody
 
