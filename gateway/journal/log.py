@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,7 +40,6 @@ def _last_of_chain(column: Column[Any]) -> ScalarSelect[Any]:
     return of_chain.order_by(journal.c.sequence.desc()).limit(1).scalar_subquery()
 
 
-# Made once: it is asked for each entry.
 _LAST = select(
     select(func.max(journal.c.id)).scalar_subquery(),
     _last_of_chain(journal.c.sequence),
@@ -76,14 +75,35 @@ class JournalFilter:
         return query
 
 
-def append(connection: Connection, keys: Keyring, entry: JournalEntry) -> int:
-    """Add one entry at the end of its chain, its pre-image encrypted; its id, one more than that of the last one.
+def append(connection: Connection, keys: Keyring, entries: Iterable[JournalEntry]) -> list[int]:
+    """Add entries, each at the end of its chain, pre-images encrypted; their ids, each one more than the one before.
 
     The caller's transaction has its turn to write: nobody else adds anything until it ends.
     """
-    chain = chain_of(entry.agent_id)
-    entry_id, head = _next(connection, chain)
-    sealed = None if entry.before is None else _seal(keys, entry.agent_id, entry_id, entry.before)
+    rows: list[dict[str, Any]] = []
+    contents: list[dict[str, object]] = []
+    heads: dict[int, Head] = {}
+    next_id = 0
+    for entry in entries:
+        chain = chain_of(entry.agent_id)
+        if chain not in heads:
+            after, heads[chain] = _next(connection, chain)
+            next_id = next_id or after  # those that are added here are not in the database yet
+        sealed = None if entry.before is None else _seal(keys, entry.agent_id, next_id, entry.before)
+        row = _row_of(keys, entry, next_id, sealed, heads[chain])
+        heads[chain] = Head(heads[chain].sequence + 1, row["digest"])
+        rows.append(row)
+        if sealed is not None:
+            contents.append({"journal_id": next_id, "before": sealed})
+        next_id += 1
+    if rows:
+        connection.execute(_ADD, rows)
+    if contents:
+        connection.execute(_ADD_CONTENT, contents)
+    return [row["id"] for row in rows]
+
+
+def _row_of(keys: Keyring, entry: JournalEntry, entry_id: int, sealed: bytes | None, head: Head) -> dict[str, Any]:
     row = {
         "id": entry_id,
         "at": entry.at,
@@ -99,14 +119,11 @@ def append(connection: Connection, keys: Keyring, entry: JournalEntry) -> int:
         "before_digest": "" if entry.before is None else _digest(keys, entry.agent_id, entry.before),
         "after_digest": entry.after_digest,
         "content_digest": "" if sealed is None else content_digest(keys.chain_key, sealed),
-        "chain": chain,
+        "chain": chain_of(entry.agent_id),
         "sequence": head.sequence + 1,
         "previous": head.digest,
     }
-    connection.execute(_ADD, row | {"digest": entry_digest(keys.chain_key, row)})
-    if sealed is not None:
-        connection.execute(_ADD_CONTENT, {"journal_id": entry_id, "before": sealed})
-    return entry_id
+    return row | {"digest": entry_digest(keys.chain_key, row)}
 
 
 def read(

@@ -125,7 +125,7 @@ def erase_person(connection: Connection, keys: Keyring, agent_id: int, *, at: da
     number = journal_content.c.journal_id
     ids = list(connection.scalars(select(number).where(number.in_(of_agent))))
     erased = _entry(agent_id, ERASE, CONTENT, f"agent {agent_id}", "a person was erased", at=at, by=by)
-    log.append(connection, keys, erased)
+    log.append(connection, keys, [erased])
     for start in range(0, len(ids), BATCH):
         _delete_content(connection, ids[start : start + BATCH])
     _delete_steps(connection, of_agent)

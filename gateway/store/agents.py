@@ -16,23 +16,23 @@ from gateway.store.statements import among, given
 from gateway.store.upsert import upsert
 from gateway.sync.values import AgentState, CalendarRef, LinkedAgent, MatchedAgent
 
-_AGENTS = select(linked_agent).order_by(linked_agent.c.agent_id)
-_SOURCES = select(linked_agent_source).order_by(linked_agent_source.c.agent_id, linked_agent_source.c.position)
-_IN_STATE = among(linked_agent.c.state)
-_AGENTS_IN_STATE, _SOURCES_IN_STATE = _AGENTS.where(_IN_STATE), _SOURCES.join(linked_agent).where(_IN_STATE)
-_AGENT = select(linked_agent).where(given(linked_agent.c.agent_id))
-_SOURCES_OF_AGENT = _SOURCES.where(given(linked_agent_source.c.agent_id))
+# A row for each source of each agent; one with None for who has none.
+_AGENTS = (
+    select(linked_agent_source.c.account, linked_agent_source.c.calendar, linked_agent)
+    .outerjoin_from(linked_agent, linked_agent_source)
+    .order_by(linked_agent.c.agent_id, linked_agent_source.c.position)
+)
+_AGENTS_IN_STATE, _AGENT = _AGENTS.where(among(linked_agent.c.state)), _AGENTS.where(given(linked_agent.c.agent_id))
 
 
 def agents(connection: Connection, states: Collection[AgentState] | None) -> tuple[LinkedAgent, ...]:
     if states is None:
-        return _read(connection, _AGENTS, _SOURCES, {})
-    chosen = {"of_state": [state.value for state in states]}
-    return _read(connection, _AGENTS_IN_STATE, _SOURCES_IN_STATE, chosen)
+        return _read(connection, _AGENTS, {})
+    return _read(connection, _AGENTS_IN_STATE, {"of_state": [state.value for state in states]})
 
 
 def agent(connection: Connection, agent_id: int) -> LinkedAgent | None:
-    found = _read(connection, _AGENT, _SOURCES_OF_AGENT, {"of_agent_id": agent_id})
+    found = _read(connection, _AGENT, {"of_agent_id": agent_id})
     return found[0] if found else None
 
 
@@ -93,17 +93,17 @@ def _of(agent_id: int) -> Any:
     return update(linked_agent).where(linked_agent.c.agent_id == agent_id)
 
 
-def _read(
-    connection: Connection, query: Select[Any], sources: Select[Any], chosen: Mapping[str, object]
-) -> tuple[LinkedAgent, ...]:
-    refs: defaultdict[int, list[CalendarRef]] = defaultdict(list)
-    for agent_id, _, account, calendar in connection.execute(sources, chosen):
-        refs[agent_id].append(CalendarRef(account, calendar))
+def _read(connection: Connection, query: Select[Any], chosen: Mapping[str, object]) -> tuple[LinkedAgent, ...]:
+    refs: defaultdict[tuple[Any, ...], list[CalendarRef]] = defaultdict(list)
+    for source_account, source_calendar, *of_agent in connection.execute(query, chosen):
+        sources = refs[tuple(of_agent)]
+        if source_account is not None:
+            sources.append(CalendarRef(source_account, source_calendar))
     return tuple(
         LinkedAgent(
             agent_id=agent_id,
             zone=ZoneInfo(zone),
-            sources=tuple(refs[agent_id]),
+            sources=tuple(sources),
             target=CalendarRef(account, calendar),
             state=AgentState(state),
             first_run_approved=approved,
@@ -111,7 +111,8 @@ def _read(
             organisation_id=organisation_id,
             service_id=service_id,
         )
-        for agent_id, zone, account, calendar, state, approved, wave, organisation_id, service_id in connection.execute(
-            query, chosen
-        )
+        for (
+            (agent_id, zone, account, calendar, state, approved, wave, organisation_id, service_id),
+            sources,
+        ) in refs.items()
     )

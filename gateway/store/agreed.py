@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -21,8 +21,9 @@ from gateway.sync.values import (
     Suppression,
 )
 
-_HIGHEST_ABSENCE = "highest_absence_id"
-_HIGHEST = select(meta.c.value).where(meta.c.name == _HIGHEST_ABSENCE)
+HIGHEST_ABSENCE = "highest_absence_id"
+"""The name under which it is kept in `meta`."""
+_HIGHEST = select(meta.c.value).where(meta.c.name == HIGHEST_ABSENCE)
 
 
 def _of_agent(table: Table) -> Select[Any]:
@@ -93,11 +94,10 @@ def highest_absence_id(connection: Connection) -> int:
     return int(connection.scalar(_HIGHEST) or 0)
 
 
-def notice_absences(connection: Connection, ids: Collection[int]) -> None:
-    """Remember the highest absence id, also after its absence is forgotten."""
-    highest = max(ids, default=0)
-    if highest > highest_absence_id(connection):
-        upsert(connection, meta, [{"name": _HIGHEST_ABSENCE, "value": str(highest)}])
+def notice_absence(connection: Connection, absence_id: int) -> None:
+    """Remember this id if no higher one is."""
+    if absence_id > highest_absence_id(connection):
+        upsert(connection, meta, [{"name": HIGHEST_ABSENCE, "value": str(absence_id)}])
 
 
 def put_copy(connection: Connection, copy: AgreedCopy) -> None:
@@ -124,7 +124,6 @@ def drop_copy(connection: Connection, rdv_id: int, agent_id: int) -> None:
 
 
 def put_block(connection: Connection, block: PoolBlock) -> None:
-    notice_absences(connection, (block.absence_id,))
     row = {
         "absence_id": block.absence_id,
         "agent_id": block.agent_id,
@@ -155,7 +154,6 @@ def approve_found_blocks(connection: Connection, agent_id: int) -> int:
 
 
 def put_mirror(connection: Connection, mirror: AgreedMirror) -> None:
-    notice_absences(connection, (mirror.absence_id,))
     row = {
         "absence_id": mirror.absence_id,
         "agent_id": mirror.agent_id,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
+from gateway.store.agreed import HIGHEST_ABSENCE
 from gateway.store.schema import meta, write_count
 from gateway.store.statements import given
 from gateway.store.upsert import upsert
@@ -16,6 +19,7 @@ from gateway.sync.values import Stop
 _STOP = "stop"
 _KEPT = timedelta(hours=2 * DAY_HOURS)  # counts older than that decide nothing, whatever the zone of a clock
 _READ_STOP, _LIFT_STOP = (made.where(meta.c.name == _STOP) for made in (select(meta.c.value), delete(meta)))
+_KEPT_BEFORE_WRITE = select(meta.c.name, meta.c.value).where(meta.c.name.in_((_STOP, HIGHEST_ABSENCE)))
 _WRITTEN = select(write_count.c.hour, write_count.c.writes).where(
     given(write_count.c.remote), write_count.c.hour >= bindparam("since")
 )
@@ -23,6 +27,21 @@ _COUNT_ONE = (
     update(write_count).where(given(write_count.c.remote, write_count.c.hour)).values(writes=write_count.c.writes + 1)
 )
 _FORGET_COUNTS = delete(write_count).where(write_count.c.hour < bindparam("before"))
+
+
+@dataclass(frozen=True, slots=True)
+class BeforeWrite:
+    """`written`: to this remote, by clock hour."""
+
+    stopped: bool
+    highest_absence_id: int
+    written: Mapping[datetime, int]
+
+
+def before_write(connection: Connection, remote: str | None, *, since: datetime) -> BeforeWrite:
+    kept = {name: value for name, value in connection.execute(_KEPT_BEFORE_WRITE)}  # noqa: C416 - as in `written`
+    counts = {} if remote is None else written(connection, remote, since=since)
+    return BeforeWrite(_STOP in kept, int(kept.get(HIGHEST_ABSENCE, 0)), counts)
 
 
 def stop(connection: Connection) -> Stop | None:

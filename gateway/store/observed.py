@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Select, delete, insert, select, union, update
 
 from connectors.records import Absence, Rdv, RdvSelection
 from gateway.keys import Keyring
-from gateway.store.agreed import notice_absences
 from gateway.store.codec import dump_json, dump_rdv, dump_selection, load_rdv, load_selection
 from gateway.store.feed_index import Merge, keep_participations
 from gateway.store.schema import (
@@ -315,7 +314,6 @@ def seen_absences(connection: Connection, keys: Keyring, agent_id: int) -> Itera
 
 def save_absences(connection: Connection, keys: Keyring, absences: Sequence[Absence]) -> None:
     """Those that are stored already as they are, and present, are not written again."""
-    notice_absences(connection, [absence.id for absence in absences])
     stored: dict[int, tuple[object, ...]] = {
         row[0]: tuple(row[1:])
         for some in batches([absence.id for absence in absences])

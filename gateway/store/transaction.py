@@ -31,6 +31,7 @@ from gateway.store import (
     work,
 )
 from gateway.store.alerts import QueuedMessage
+from gateway.store.brakes import BeforeWrite
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.feeds import FeedTables
 from gateway.store.last_word import LastWords
@@ -75,6 +76,7 @@ class Transaction:
     def __init__(self, connection: Connection, keys: Keyring) -> None:
         self._connection = connection
         self._keys = keys
+        self._highest_absence = 0  # that this transaction noticed
 
     @property
     def webhooks(self) -> WebhookTables:
@@ -193,11 +195,16 @@ class Transaction:
 
     def save_absences(self, upserts: Sequence[Absence]) -> None:
         """Absences that were read: PRESENT. One that is stored already as it is, is not written again."""
+        self.notice_absences([absence.id for absence in upserts])
         observed.save_absences(self._connection, self._keys, upserts)
 
-    def notice_absences(self, ids: Collection[int]) -> None:
-        """Ids that a listing held, whether or not their absences can be read: the highest one is remembered."""
-        agreed.notice_absences(self._connection, ids)
+    def notice_absences(self, ids: Iterable[int]) -> None:
+        """Ids that a listing held, whether or not their absences can be read: the highest one is remembered, also
+        after its absence is forgotten."""
+        highest = max(ids, default=0)
+        if highest > self._highest_absence:
+            agreed.notice_absence(self._connection, highest)
+            self._highest_absence = highest
 
     def held_absences(self, ids: Sequence[int]) -> dict[int, ObservedAbsence]:
         """Of these absences, those that are held, without decrypting titles."""
@@ -220,6 +227,7 @@ class Transaction:
         agreed.drop_copy(self._connection, rdv_id, agent_id)
 
     def put_block(self, block: PoolBlock) -> None:
+        self.notice_absences([block.absence_id])
         agreed.put_block(self._connection, block)
 
     def drop_block(self, absence_id: int) -> None:
@@ -230,6 +238,7 @@ class Transaction:
         return agreed.approve_found_blocks(self._connection, agent_id)
 
     def put_mirror(self, mirror: AgreedMirror) -> None:
+        self.notice_absences([mirror.absence_id])
         agreed.put_mirror(self._connection, mirror)
 
     def drop_mirror(self, absence_id: int) -> None:
@@ -286,6 +295,10 @@ class Transaction:
     def written(self, remote: str, *, now: datetime) -> dict[datetime, int]:
         """As `Store.written`."""
         return brakes.written(self._connection, remote, since=brakes.window_start(now))
+
+    def before_write(self, remote: str | None, *, now: datetime) -> BeforeWrite:
+        """What decides whether a write may be sent now, and what its intent notes. `remote`: None: to none."""
+        return brakes.before_write(self._connection, remote, since=brakes.window_start(now))
 
     def count_write(self, remote: str, *, at: datetime) -> None:
         """One more write to this remote, in the same transaction as its intent."""
@@ -443,7 +456,11 @@ class Transaction:
 
     def journal(self, entry: JournalEntry) -> int:
         """Add an entry; its number. There is no way to change one."""
-        return log.append(self._connection, self._keys, entry)
+        return self.journal_all([entry])[0]
+
+    def journal_all(self, entries: Iterable[JournalEntry]) -> list[int]:
+        """Add entries in this order; their numbers."""
+        return log.append(self._connection, self._keys, entries)
 
     def seal_journal(self, *, at: datetime) -> Checkpoint:
         """A signed checkpoint of the journal as this transaction sees it."""

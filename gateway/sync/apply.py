@@ -120,16 +120,17 @@ class Applier:
 
     def _open(self, operation: Operation, before: bytes | None) -> OpenIntent:
         """From here on the write may have happened, whatever becomes of this process. Raises `_Braked`."""
-        highest = self.store.highest_absence_id()
         remote = remote_of(operation)
         now = self.clock.now()
         with self.store.transaction() as tx:
-            if tx.stop() is not None:
+            known = tx.before_write(remote, now=now)
+            if known.stopped:
                 raise _Braked(Outcome.STOPPED)
             if remote is not None:
-                if self.ceiling.left(tx.written(remote, now=now), now) == 0:
+                if self.ceiling.left(known.written, now) == 0:
                     raise _Braked(Outcome.CEILING)
                 tx.count_write(remote, at=now)
+            highest = known.highest_absence_id
             return tx.open_intent(self.run_id, operation, highest_absence_id=highest, at=now, before=before)
 
     def _close(self, intent: OpenIntent | None, outcome: str) -> None:

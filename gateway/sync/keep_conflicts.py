@@ -17,9 +17,11 @@ def keep_conflicts(
 ) -> None:
     """These are all the agent's conflicts now. `at`: the instant; `tell`: whom the rules name."""
     changes = tx.replace_conflicts(agent.agent_id, found, tell=tell, run_id=run_id, at=at, wall=to_wall(at, agent.zone))
-    for rule, conflicts in (("appeared", changes.appeared), ("over", changes.over)):
-        for conflict in conflicts:
-            tx.journal(_entry(conflict, rule, run_id=run_id, at=at))
+    tx.journal_all(
+        _entry(conflict, rule, run_id=run_id, at=at)
+        for rule, conflicts in (("appeared", changes.appeared), ("over", changes.over))
+        for conflict in conflicts
+    )
 
 
 def _entry(conflict: Conflict, rule: str, *, run_id: str, at: datetime) -> JournalEntry:

@@ -16,16 +16,16 @@ def note_changes(
     tx: Transaction, changes: Iterable[tuple[str, str, int | None]], *, side: Side, kind: str, at: datetime, run_id: str
 ) -> None:
     """One entry per (reference, rule, agent). `rule`: appeared, changed, vanished, no_longer_read."""
-    for reference, rule, agent_id in changes:
-        tx.journal(
-            JournalEntry(
-                at=at,
-                run_id=run_id,
-                agent_id=agent_id,
-                side=side.value,
-                action="observed",
-                object=kind,
-                reference=reference,
-                rule=rule,
-            )
+    tx.journal_all(
+        JournalEntry(
+            at=at,
+            run_id=run_id,
+            agent_id=agent_id,
+            side=side.value,
+            action="observed",
+            object=kind,
+            reference=reference,
+            rule=rule,
         )
+        for reference, rule, agent_id in changes
+    )

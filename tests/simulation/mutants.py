@@ -176,7 +176,7 @@ _TEXTS: dict[str, Mutant] = {
     "RDVs over busy time not looked for": Mutant(
         f"{_PLANNING}__init__:make_plan", "*rdvs_over_busy(view, blocks.busy, blocks.claimed, context),", ""
     ),
-    "stop ignored": Mutant(f"{_APPLY}_open", "tx.stop() is not None", "False", _STOPPED),
+    "stop ignored": Mutant(f"{_APPLY}_open", "if known.stopped", "if False", _STOPPED),
     "ceiling ignored": Mutant(f"{_APPLY}_open", "tx.count_write(remote, at=now)", "pass"),
     "alert told again": Mutant(f"{_JUDGING}_word", "entry.told_at is None", "True", _ALARMED),
     "end of an alert not told": Mutant(f"{_JUDGING}_is_news_when_over", "return", "return False and", _ALARMED),

@@ -295,8 +295,8 @@ def test_a_tail_that_was_cut_off_and_grew_again_is_not_what_was_sealed(
     checkpoint = sealed(written)
     with tampered(database) as connection:
         remove(connection, 12)
-        log.append(connection, keys, entry(agent_id=AGENT, reference="rdv 99"))
-        log.append(connection, keys, entry(agent_id=AGENT, reference="rdv 100"))
+        log.append(connection, keys, [entry(agent_id=AGENT, reference="rdv 99")])
+        log.append(connection, keys, [entry(agent_id=AGENT, reference="rdv 100")])
         assert found(connection, keys, checkpoint) == [(Kind.DIFFERS, AGENT, 5, None, 12, None)]
 
 
