@@ -8,7 +8,7 @@ ARGS    ?=
 PYTEST_WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill load campaign bench storm fuzz lock clean
+.PHONY: help setup demo test test-system check fmt test-matrix simulate mutants kill load campaign bench storm fuzz openapi lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +66,9 @@ storm: $(STAMP) ## 10,000 webhooks at once, with copies, disorder and delay, mea
 
 load: $(STAMP) ## long: `serve` with 2,000 agents on fast doubles, a server away and back; ARGS="--agents 500 --minutes 3"
 	$(BIN)/python -m tests.campaigns.serve $(ARGS)
+
+openapi: $(STAMP) ## the description of the API, from its code, into docs/openapi.json
+	@$(BIN)/python -m gateway.api.openapi > docs/openapi.json
 
 fuzz: $(STAMP) ## ten minutes of calendar files changed at random; ARGS="--seconds 60"
 	$(BIN)/python -m tests.mappings.fuzz $(ARGS)

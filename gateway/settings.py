@@ -27,6 +27,7 @@ from connectors.allowed_hosts import host_and_port, patterns_of
 from connectors.hosts import HostPattern, is_loopback
 from gateway.settings_agents import AliasSection, NoticesSection, OutliersSection, ReachKeys
 from gateway.settings_alerts import AlertsSection, MailSection
+from gateway.settings_business import BusinessSection
 from gateway.settings_database import DatabasePlace
 from gateway.settings_feeds import FeedsSection
 from gateway.settings_journal import JournalSection
@@ -254,6 +255,7 @@ class Settings(Section):
     logs: LogsSection = LogsSection()
     mail: MailSection = MailSection()
     alerts: AlertsSection = AlertsSection()
+    business: BusinessSection = BusinessSection()
     web: WebSection = WebSection()
     schedule: ScheduleSection = ScheduleSection()
     webhooks: WebhooksSection = WebhooksSection()

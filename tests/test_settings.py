@@ -265,7 +265,7 @@ class TestDocuments:
             "base_url",
             "phone",
         )
-        mail_and_hooks = ("host ", "port ", "username", "sender", "name ", "url ", "audiences")
+        mail_and_hooks = ("host ", "port ", "username", "sender", "name ", "url ", "audiences", "events")
         selectors = ("organisation", "service", "motif ", "agent", "calendar ")
         ways = (*keys, *mail_and_hooks, *selectors, "_env", "_file", "proxy", "allowed_", "[", "12 ")
         plain = "\n".join(

@@ -13,6 +13,7 @@ from gateway.sync.outages import resting
 from gateway.sync.values import AgentState, Problem
 
 _ZONES = timedelta(days=1)  # wall-clocks of any zone are nearer than that
+_REMEMBERED = timedelta(days=8)  # what was given up since then is still told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,14 @@ class SituationReader:
             stop=store.stop(),
             sentences=store.told(),
             unaddressed=unaddressed,
-            undelivered=store.message_counts().given_up,
+            undelivered=store.message_counts().given_up + self._given_up(now),
             stale_after=self.stale_after,
         )
+
+    def _given_up(self, now: datetime) -> int:
+        """Of what business applications were to be told."""
+        with self.store.business() as tables:
+            return tables.given_up(now - _REMEMBERED)
 
     def _access(self, now: datetime) -> Problem | None:
         return None if self.oauth is None else consent_problem(self.store, now, configured=self.oauth)

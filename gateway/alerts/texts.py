@@ -85,7 +85,9 @@ ADVICE: dict[tuple[Audience, Kind], str] = {
         "Ils ont un message à recevoir et n'ont d'adresse ni dans RDV-Solidarités ni dans la configuration. Voyez"
         " « rdv-gateway alerts »."
     ),
-    (Audience.IT, Kind.UNDELIVERED): _("Voyez « rdv-gateway alerts » et les adresses de la configuration."),
+    (Audience.IT, Kind.UNDELIVERED): _(
+        "Voyez « rdv-gateway alerts », « rdv-gateway business » et les adresses de la configuration."
+    ),
 }
 
 IS_OVER: dict[tuple[Audience, Kind], str] = {

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from gateway.cli.alert_commands import alerts_app
+from gateway.cli.business_commands import business_app, tokens_app
 from gateway.cli.exits import Exit
 from gateway.cli.feed_commands import feeds_app
 from gateway.cli.guard_commands import HoldReasonName, OperationClassName, holds, outage_app, pins, reject, undo
@@ -46,6 +47,8 @@ app.command(name="seen-by")(seen_by)
 app.add_typer(outage_app, name="outage")
 app.add_typer(alerts_app, name="alerts")
 app.add_typer(feeds_app, name="feeds")
+app.add_typer(tokens_app, name="tokens")
+app.add_typer(business_app, name="business")
 for command_on_holds in (holds, reject, pins, undo):
     app.command()(command_on_holds)
 

@@ -51,7 +51,7 @@ _ADD, _ADD_CONTENT = insert(journal), insert(journal_content)
 @dataclass(frozen=True, slots=True)
 class JournalFilter:
     """Which entries; None: all. `since` included, `until` not; `object`: a kind (`rdv_copy`) or a reference
-    (`rdv 12`)."""
+    (`rdv 12`). `agent_ids`: of none but these agents."""
 
     agent_id: int | None = None
     run_id: str | None = None
@@ -59,6 +59,7 @@ class JournalFilter:
     until: datetime | None = None
     entry_id: int | None = None
     object: str | None = None
+    agent_ids: frozenset[int] | None = None
 
     def of(self, query: Select[Any]) -> Select[Any]:
         """The query, narrowed."""
@@ -66,6 +67,8 @@ class JournalFilter:
         for name, value in equal.items():
             if value is not None:
                 query = query.where(journal.c[name] == value)
+        if self.agent_ids is not None:
+            query = query.where(journal.c.agent_id.in_(sorted(self.agent_ids)))
         if self.since is not None:
             query = query.where(journal.c.at >= self.since)
         if self.until is not None:

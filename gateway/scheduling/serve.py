@@ -17,6 +17,7 @@ import structlog
 from connectors.errors import ConnectorError
 from connectors.ports import Clock
 from gateway.alerts.assembly import alert_jobs
+from gateway.api.service import business_jobs, public_routes
 from gateway.clock import SystemClock
 from gateway.scheduling.delays import Delays
 from gateway.scheduling.feeding import feeds
@@ -35,8 +36,13 @@ _LOOK = 2.0
 
 def extensions(parts: Parts) -> Sequence[Extension]:
     """Routes, jobs and night work of the other packages: add yours as one more item."""
+    application = parts.application
     return (
-        Extension(jobs=tuple(Job(*job) for job in alert_jobs(parts.application))),
+        Extension(jobs=tuple(Job(*job) for job in alert_jobs(application))),
+        Extension(
+            public=public_routes(application),
+            jobs=tuple(Job(*job) for job in business_jobs(application)),
+        ),
         webhooks(parts),
         watching(parts),
         feeds(parts),

@@ -37,7 +37,7 @@ from gateway.sync.values import (
     Side,
 )
 
-REVISION = "0013"
+REVISION = "0014"
 """The migration that this code works with."""
 
 metadata = MetaData(
@@ -691,4 +691,58 @@ feed_change = Table(
     Column("id", Identifier, autoincrement=False, nullable=False),
     Column("tick", Identifier, nullable=False, index=True),  # one more than the last one of all
     PrimaryKeyConstraint("kind", "id"),
+)
+
+# --- business applications -----------------------------------------------------------------------------------
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", AnyText, primary_key=True),
+    Column("digest", AnyText, nullable=False),  # keyed, of the whole token
+    Column("name", AnyText, nullable=False),
+    Column("scopes", AnyText, nullable=False),  # JSON
+    Column("agent_ids", AnyText, nullable=False),  # JSON; with `organisation_ids`, both empty: everybody
+    Column("organisation_ids", AnyText, nullable=False),  # JSON
+    Column("made_at", Instant, nullable=False),
+    Column("made_by", AnyText, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+)
+
+business_event = Table(
+    "business_event",
+    metadata,
+    Column("id", Identifier, primary_key=True),
+    Column("kind", AnyText, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Column("agent_id", Identifier, nullable=False),
+    Column("organisation_id", Identifier),
+    Column("data", AnyText, nullable=False),  # JSON: ids, states and instants
+    sqlite_autoincrement=True,  # an id never names two events: cursors count on it
+)
+
+business_known = Table(
+    "business_known",
+    metadata,
+    Column("agent_id", Identifier, nullable=False),
+    Column("kind", AnyText, nullable=False),
+    Column("key", AnyText, nullable=False),
+    Column("value", AnyText, nullable=False),  # JSON: as it was told
+    PrimaryKeyConstraint("agent_id", "kind", "key"),
+)
+
+business_target = Table(
+    "business_target",
+    metadata,
+    Column("name", AnyText, primary_key=True),
+    Column("cursor", Identifier, nullable=False),  # the last event that it is done with
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", Instant),
+    Column("failing_since", Instant),
+    Column("last_taken_at", Instant),
+    Column("taken", Identifier, nullable=False),
+    Column("dead", Identifier, nullable=False),
+    Column("last_dead_at", Instant),
 )

@@ -35,11 +35,13 @@ from gateway.store import (
     work,
 )
 from gateway.store.alerts import MessageCounts, QueuedMessage
+from gateway.store.business import BusinessTables
 from gateway.store.database import Database
 from gateway.store.feeds import FeedTables
 from gateway.store.figures import Figures
 from gateway.store.last_word import LastWords
 from gateway.store.slow import SlowStep
+from gateway.store.tokens import TokenTable
 from gateway.store.transaction import Transaction
 from gateway.store.values import (
     AgentStatus,
@@ -110,6 +112,18 @@ class Store:
         """Links to feeds and what they hold; for reading."""
         with self._database.read() as connection:
             yield FeedTables(connection, self._keys)
+
+    @contextmanager
+    def tokens(self) -> Iterator[TokenTable]:
+        """Tokens of the read API; for reading."""
+        with self._database.read() as connection:
+            yield TokenTable(connection)
+
+    @contextmanager
+    def business(self) -> Iterator[BusinessTables]:
+        """What business applications are told; for reading."""
+        with self._database.read() as connection:
+            yield BusinessTables(connection)
 
     @contextmanager
     def words(self) -> Iterator[LastWords]:

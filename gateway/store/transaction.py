@@ -32,10 +32,12 @@ from gateway.store import (
 )
 from gateway.store.alerts import QueuedMessage
 from gateway.store.brakes import BeforeWrite
+from gateway.store.business import BusinessTables
 from gateway.store.conflicts import ConflictChanges
 from gateway.store.feeds import FeedTables
 from gateway.store.last_word import LastWords
 from gateway.store.slow import SlowStep
+from gateway.store.tokens import TokenTable
 from gateway.store.values import CalendarState, ConflictNotice, ObservedAbsence, OrganisationState, StoredWindow
 from gateway.store.webhooks import WebhookTables
 from gateway.sync.outages import Outage
@@ -82,6 +84,16 @@ class Transaction:
     def webhooks(self) -> WebhookTables:
         """Webhooks, subscriptions, and what readings found first."""
         return WebhookTables(self._connection, self._keys)
+
+    @property
+    def tokens(self) -> TokenTable:
+        """Tokens of the read API."""
+        return TokenTable(self._connection)
+
+    @property
+    def business(self) -> BusinessTables:
+        """What business applications are told."""
+        return BusinessTables(self._connection)
 
     @property
     def words(self) -> LastWords:
