@@ -4,21 +4,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from gateway.cli.options import DEFAULT_CONFIG, Config, Json
-from gateway.feeds.values import Language
-from mappings.feed_levels import Level, Purpose
 
 feeds_app = typer.Typer(help="iCal feeds: links that people subscribe to.", no_args_is_help=True)
 
-Of = Annotated[Purpose, typer.Option("--for", help="For whom or what.")]
+PurposeName = Literal["usager", "agent", "lieu", "organisation"]
+LanguageName = Literal["fr", "en"]
+LevelName = Literal["times", "neutral", "place", "full"]
+
+Of = Annotated[PurposeName, typer.Option("--for", help="For whom or what.")]
 LevelOption = Annotated[
-    Level | None, typer.Option("--level", help="How much it shows; by default neutral, or times only.")
+    LevelName | None, typer.Option("--level", help="How much it shows; by default neutral, or times only.")
 ]
-LanguageOption = Annotated[Language, typer.Option("--language", help="Of the feed, its page and its texts.")]
+LanguageOption = Annotated[LanguageName, typer.Option("--language", help="Of the feed, its page and its texts.")]
 Organisation = Annotated[
     int | None, typer.Option("--organisation", metavar="ID", help="Whose phone number the page shows.")
 ]
@@ -32,7 +34,7 @@ def create(
     purpose: Of,
     subject: Annotated[int, typer.Option("--id", metavar="ID", help="The usager's, agent's, lieu's … id.")],
     level: LevelOption = None,
-    language: LanguageOption = Language.FRENCH,
+    language: LanguageOption = "fr",
     organisation: Organisation = None,
     qr: Qr = None,
     config: Config = DEFAULT_CONFIG,
@@ -41,7 +43,7 @@ def create(
     """Make a link, shown this once, with a ready SMS and letter."""
     from gateway.cli import feeds as command
 
-    chosen = command.Choice(purpose, level, language, organisation)
+    chosen = command.Choice.named(purpose, level, language, organisation)
     raise typer.Exit(command.create(config, chosen, subject, qr, as_json=as_json))
 
 
@@ -54,7 +56,7 @@ def bulk(
     ],
     output: Annotated[Path, typer.Option("--output", metavar="FILE.csv", help="A new file: it will hold the links.")],
     level: LevelOption = None,
-    language: LanguageOption = Language.FRENCH,
+    language: LanguageOption = "fr",
     organisation: Organisation = None,
     again: Annotated[bool, typer.Option("--again", help="Also for those who have an open link.")] = False,
     config: Config = DEFAULT_CONFIG,
@@ -64,14 +66,14 @@ def bulk(
     from gateway.cli import feeds_bulk as command
     from gateway.cli.feeds import Choice
 
-    chosen = Choice(purpose, level, language, organisation)
+    chosen = Choice.named(purpose, level, language, organisation)
     raise typer.Exit(command.run(config, chosen, file, output, again=again, as_json=as_json))
 
 
 @feeds_app.command(name="list")
 def list_(
     *,
-    purpose: Annotated[Purpose | None, typer.Option("--for", help="Only those for this.")] = None,
+    purpose: Annotated[PurposeName | None, typer.Option("--for", help="Only those for this.")] = None,
     subject: Annotated[int | None, typer.Option("--id", metavar="ID", help="Only those of this id.")] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
@@ -79,14 +81,14 @@ def list_(
     """List links: for what, until when, and whether programs read them. Usagers are not named."""
     from gateway.cli import feeds as command
 
-    raise typer.Exit(command.list_(config, purpose, subject, as_json=as_json))
+    raise typer.Exit(command.list_(config, command.purpose_of(purpose), subject, as_json=as_json))
 
 
 @feeds_app.command()
 def revoke(
     *,
     links: Annotated[list[int] | None, typer.Argument(metavar="LINK", help="The links' numbers.")] = None,
-    purpose: Annotated[Purpose | None, typer.Option("--for", help="With --id: all links of one.")] = None,
+    purpose: Annotated[PurposeName | None, typer.Option("--for", help="With --id: all links of one.")] = None,
     subject: Annotated[int | None, typer.Option("--id", metavar="ID", help="The usager's, agent's … id.")] = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
@@ -94,7 +96,7 @@ def revoke(
     """Close links at once: programs are given an empty calendar for a while, then nothing."""
     from gateway.cli import feeds as command
 
-    raise typer.Exit(command.revoke(config, links or [], purpose, subject, as_json=as_json))
+    raise typer.Exit(command.revoke(config, links or [], command.purpose_of(purpose), subject, as_json=as_json))
 
 
 @feeds_app.command()

@@ -34,10 +34,20 @@ class Choice:
     language: Language
     organisation: int | None
 
+    @classmethod
+    def named(cls, purpose: str, level: str | None, language: str, organisation: int | None) -> Choice:
+        """By the words of the command line."""
+        return cls(Purpose(purpose), None if level is None else Level(level), Language(language), organisation)
+
     def wish(self, subject: int) -> Wish:
         """The link of one subject."""
         level = self.level or DEFAULT_LEVELS[self.purpose]
         return Wish(self.purpose, subject, level, self.language, self.organisation)
+
+
+def purpose_of(name: str | None) -> Purpose | None:
+    """By the word of the command line."""
+    return None if name is None else Purpose(name)
 
 
 def links_of(settings: Settings, store: Store) -> Links:

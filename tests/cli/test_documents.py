@@ -4,11 +4,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import typer.main
 
+from gateway.cli import feed_commands
 from gateway.cli.exits import Exit
 from gateway.cli.main import app
+from gateway.feeds.values import Language
+from mappings.feed_levels import Level, Purpose
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 EVERYWHERE = {"--config", "--json", "--help"}
@@ -75,3 +79,10 @@ def test_help_loads_nothing_heavy():
     )
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
+
+
+def test_names_of_feeds_on_the_command_line_are_those_of_feeds():
+    """They are written there once more, so that help loads nothing."""
+    assert set(get_args(feed_commands.PurposeName)) == {each.value for each in Purpose}
+    assert set(get_args(feed_commands.LevelName)) == {each.value for each in Level}
+    assert set(get_args(feed_commands.LanguageName)) == {each.value for each in Language}
