@@ -68,9 +68,13 @@ _Places = dict[tuple[CalendarRef, str], SeenEvent]
 
 
 def _copies(view: AgentView, places: _Places, touched: Touched, context: PlanContext) -> Iterator[Finding]:
+    known = {each.rdv.id for each in view.rdvs}
     for copy in view.copies:
-        if copy.ends_at <= context.now or copy.rdv_id in touched.rdvs or copy.href in touched.hrefs:
-            continue  # the past stays as it is
+        # The past stays as it is. That nothing is known of an RDV is told, although its copy is to be removed.
+        if copy.ends_at <= context.now:
+            continue
+        if copy.rdv_id in known and (copy.rdv_id in touched.rdvs or copy.href in touched.hrefs):
+            continue
         found = _copy(view, copy, places.get((copy.ref, copy.href)), context)
         if found is not None:
             cause, what = found
