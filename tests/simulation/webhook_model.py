@@ -130,10 +130,12 @@ class Messenger:
         self.losses = self.delays = 0.0
 
     def was_read(self, *, whole: bool) -> None:
-        """All that is there right now was read, or much of it."""
+        """All that is there right now was read, or much of it. What is under way may be believed against that: a
+        reading does not prove gone what a webhook of moments before says was there."""
         self.doubted = not whole
         if whole:
-            self._heard = dict(self._said)
+            coming = {(each.about, each.number) for each in self._under_way}
+            self._heard |= {key: said_at for key, said_at in self._said.items() if key not in coming}
 
     # --- one webhook -----------------------------------------------------------------------------------------
 
