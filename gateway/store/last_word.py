@@ -39,7 +39,7 @@ class Thing(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Said:
     """The last word on a thing. `at`: instant, of our clock. `by_us`: as re-read after our own write; else a webhook's,
-    at the end of the second in which it was written."""
+    at the end of the second in which it was written, or that of a listing that was not whole."""
 
     at: datetime
     by_us: bool

@@ -18,7 +18,7 @@ from connectors.errors import BadItem, ConnectorError, ITMustAct, RightsMissing
 from connectors.ports import Clock, RdvSolidarites
 from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
 from gateway.store.changes import ChangeCounts
-from gateway.store.last_word import Thing
+from gateway.store.last_word import Said, Thing
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
@@ -168,6 +168,8 @@ class RdvSolidaritesObserver:
             tx.notice_absences([number for number, _ in listing.unreadable])
             if listing.complete:
                 tx.words.put_absences_read_at(listing.requested_at)
+            else:
+                _note_as_of(tx, Thing.ABSENCE, (number for number, _, _ in changes), listing.requested_at)
             self._note(tx, Thing.ABSENCE, changes)
         problems += [
             problem_of(BadItem(f"absence {number} cannot be read: {reason}", system=_SYSTEM), None)
@@ -297,6 +299,8 @@ class RdvSolidaritesObserver:
             if news:
                 tx.save_rdvs(news, digests=digests, agents_epoch=epoch, read_at=listing.requested_at)
                 self._note(tx, Thing.RDV, _rdv_changes(news, known, digests) if stored else (), organisation.id)
+                if unread:
+                    _note_as_of(tx, Thing.RDV, (rdv.id for rdv in news), listing.requested_at)
             judged = [each for each in observed if each.id not in unjudged]
             self._judge_missing(tx, judged, listing, copied, epoch, everything_read=not kept and not unread)
             tx.save_rdv_windows(organisation.id, (*kept, *read))
@@ -394,6 +398,11 @@ def _later(tx: Transaction, thing: Thing, asked_at: datetime) -> tuple[Collectio
     recent = tx.words.said_after(thing, asked_at - MARGIN)
     later = {number for number, said in recent.items() if said.at > asked_at}
     return later, later | {number for number, said in recent.items() if not said.by_us and not said.gone}
+
+
+def _note_as_of(tx: Transaction, thing: Thing, numbers: Iterable[int], asked_at: datetime) -> None:
+    """A listing that is not whole leaves no moment for all it could have held: then each thing says how new it is."""
+    tx.words.put_said(thing, dict.fromkeys(numbers, Said(asked_at, by_us=False, gone=False)))
 
 
 def whole_period(now: datetime, backfill_from: date | None) -> RdvWindow:

@@ -38,6 +38,7 @@ class Server:
         self.rdvs_held: dict[int, Rdv] = {}
         self.absences_held: dict[int, Absence] = {}
         self.meanwhile: Callable[[], None] = lambda: None
+        self.whole = True
 
     def organisations(self) -> tuple[Organisation, ...]:
         return (Organisation(3, "Nord"),)
@@ -47,14 +48,14 @@ class Server:
 
     def rdvs(self, organisation_id: int, windows: tuple[RdvWindow, ...]) -> RdvListing:
         asked = self.clock.now()
-        listing = RdvListing(organisation_id, tuple(self.rdvs_held.values()), tuple(windows), asked)
+        listing = RdvListing(organisation_id, tuple(self.rdvs_held.values()), tuple(windows) * self.whole, asked)
         self.clock.sleep(1)
         self.meanwhile()
         return listing
 
     def absences(self) -> AbsenceListing:
         asked = self.clock.now()
-        listing = AbsenceListing(tuple(self.absences_held.values()), True, asked)
+        listing = AbsenceListing(tuple(self.absences_held.values()), self.whole, asked)
         self.clock.sleep(1)
         self.meanwhile()
         return listing

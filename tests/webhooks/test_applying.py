@@ -107,6 +107,16 @@ def test_what_is_older_than_the_last_reading_is_dropped(world: World) -> None:
     assert (world.starts(1), set(world.rdvs), set(world.absences)) == (MORNING, {1, 2}, {1})
 
 
+def test_what_is_older_than_a_reading_that_was_not_whole_is_dropped(world: World) -> None:
+    late = absence(1, start=absence().start + timedelta(minutes=5))
+    world.server.rdvs_held[1], world.server.absences_held[1], world.server.whole = moved(), late, False
+    world.read_all()
+    world.tell(rdv(1, status="seen"), ago=70)
+    world.tell(absence(1, start=absence().start - timedelta(minutes=5)), ago=70)
+    assert world.apply() == Applied(deliveries=2, stale=2)
+    assert (world.starts(1).hour, world.absences[1]) == (15, late.start)
+
+
 def test_of_two_webhooks_the_later_counts_in_whatever_order_they_come(world: World) -> None:
     world.tell(moved(), ago=5)
     world.apply()
