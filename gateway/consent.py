@@ -17,9 +17,10 @@ from pathlib import Path
 
 from connectors.errors import Addressee
 from connectors.ports import Clock
+from gateway.journal.decisions import decided
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-from gateway.sync.values import JournalEntry, Problem
+from gateway.sync.values import Problem
 
 WARNED_AFTER = timedelta(days=7)
 PURGED_AFTER = timedelta(days=30)
@@ -29,6 +30,7 @@ LOGIN = "Run `rdv-gateway rdvs login` and consent with the technical account."
 _TOKEN = "rdv_solidarites.token"  # noqa: S105 - the names under which they are kept
 _RENEWED = "rdv_solidarites.token_renewed_at"
 _CONSENT = "rdv_solidarites.consent"
+_THING = "rdv_solidarites"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,8 @@ class StoredToken:
         with self.exclusive(), self._store.transaction() as tx:
             _put(tx, text, now)
             tx.put_secret(_CONSENT, json.dumps(asdict(consent)).encode())
-            tx.journal(_entry(now, "consent", f"agent {consent.agent_id or '?'}", by))
+            whose = f"agent {consent.agent_id or '?'}"
+            tx.journal(decided("consent", _THING, whose, at=now, by=by))
 
     def forget(self, *, by: str) -> bool:
         """Forget the token and the consent; False when there was none."""
@@ -88,7 +91,7 @@ class StoredToken:
             for name in (_TOKEN, _RENEWED, _CONSENT):
                 tx.drop_secret(name)
             if known:
-                tx.journal(_entry(now, "forget", "consent", by))
+                tx.journal(decided("forget", _THING, "consent", at=now, by=by))
         return known
 
 
@@ -132,17 +135,3 @@ def _problem(reason: str, remedy: str) -> Problem:
 def _put(tx: Transaction, text: str, now: datetime) -> None:
     tx.put_secret(_TOKEN, text.encode())
     tx.put_secret(_RENEWED, now.isoformat().encode())
-
-
-def _entry(at: datetime, action: str, reference: str, by: str) -> JournalEntry:
-    return JournalEntry(
-        at=at,
-        run_id="",
-        agent_id=None,
-        side="gateway",
-        action=action,
-        object="rdv_solidarites",
-        reference=reference,
-        rule="decided by a person",
-        by=by,
-    )

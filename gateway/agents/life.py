@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from gateway.journal.decisions import decided
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-from gateway.sync.values import AgentState, JournalEntry, LinkedAgent
+from gateway.sync.values import AgentState, LinkedAgent
 
 _RUNNING = (AgentState.FIRST_RUN, AgentState.LIVE)
 
@@ -38,18 +39,7 @@ def set_paused(
     with store.transaction() as tx:
         for agent in changed:
             (pause if paused else resume)(tx, agent)
-            tx.journal(
-                JournalEntry(
-                    at=at,
-                    run_id="",
-                    agent_id=agent.agent_id,
-                    side="gateway",
-                    action="pause" if paused else "resume",
-                    object="agent",
-                    reference=f"agent {agent.agent_id}",
-                    rule="decided by a person",
-                    fields=("state",),
-                    by=by,
-                )
-            )
+            action = "pause" if paused else "resume"
+            who = f"agent {agent.agent_id}"
+            tx.journal(decided(action, "agent", who, at=at, by=by, agent_id=agent.agent_id, fields=("state",)))
     return tuple(changed)

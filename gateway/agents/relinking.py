@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from gateway.journal.decisions import decided
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-from gateway.sync.values import AgentHistory, AgentView, CalendarRef, HoldReason, JournalEntry, LinkedAgent, Sign
+from gateway.sync.values import AgentHistory, AgentView, CalendarRef, HoldReason, LinkedAgent, Sign
 from mappings.blocks import Provenance
 
 
@@ -35,20 +36,8 @@ def relink(store: Store, agent: LinkedAgent, old: CalendarRef, new: CalendarRef,
         others = tuple(each for each in before.history.signs if each.reason is not sign.reason)
         tx.put_history(agent.agent_id, AgentHistory(usual, (*others, sign)))
         tx.withdraw_approvals(agent.agent_id)
-        tx.journal(
-            JournalEntry(
-                at=at,
-                run_id="",
-                agent_id=agent.agent_id,
-                side="gateway",
-                action="relink",
-                object="agent",
-                reference=f"agent {agent.agent_id}",
-                rule="decided by a person",
-                fields=("sources", "target"),
-                by=by,
-            )
-        )
+        who, fields = f"agent {agent.agent_id}", ("sources", "target")
+        tx.journal(decided("relink", "agent", who, at=at, by=by, agent_id=agent.agent_id, fields=fields))
 
 
 def _carry(tx: Transaction, view: AgentView, old: CalendarRef, new: CalendarRef, by_uid: Mapping[str, str]) -> None:

@@ -14,14 +14,15 @@ import structlog
 from connectors.errors import ConnectorError
 from connectors.ports import Clock
 from gateway.api.values import ApiToken
+from gateway.journal.decisions import decided
 from gateway.keys import Keyring
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
-from gateway.sync.values import JournalEntry
 
 _LOG = structlog.get_logger(__name__)
 _TEXT = re.compile(r"rdvgw_([0-9a-f]{10})_[A-Za-z0-9_-]{43}")
 _USE_NOTED_EVERY = timedelta(minutes=1)
+_THING = "api_token"
 
 
 def new_id(random: Callable[[int], bytes] = secrets.token_bytes) -> str:
@@ -43,7 +44,7 @@ def create(tx: Transaction, keys: Keyring, token: ApiToken) -> str:
     """Keep a new token, with its journal entry; its text, which is known to nobody from then on."""
     text = new_text(token.id)
     tx.tokens.add(token, digest_of(keys, text))
-    tx.journal(_entry("create", token.id, token.made_at, token.made_by))
+    tx.journal(decided("create", _THING, token.id, at=token.made_at, by=token.made_by))
     return text
 
 
@@ -51,22 +52,8 @@ def revoke(tx: Transaction, token_id: str, *, at: datetime, by: str) -> bool:
     """It opens nothing from the next request on; False when there was nothing to revoke."""
     done = tx.tokens.revoke(token_id, at=at)
     if done:
-        tx.journal(_entry("revoke", token_id, at, by))
+        tx.journal(decided("revoke", _THING, token_id, at=at, by=by))
     return done
-
-
-def _entry(action: str, token_id: str, at: datetime, by: str) -> JournalEntry:
-    return JournalEntry(
-        at=at,
-        run_id="",
-        agent_id=None,
-        side="gateway",
-        action=action,
-        object="api_token",
-        reference=token_id,
-        rule="decided by a person",
-        by=by,
-    )
 
 
 @dataclass(frozen=True, slots=True)

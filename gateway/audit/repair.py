@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from gateway.audit.values import Cause, Finding
+from gateway.journal.decisions import decided
 from gateway.store.store import Store
-from gateway.sync.values import CalendarRef, JournalEntry, Side
+from gateway.sync.values import CalendarRef, Side
 
 _STALE = frozenset({Cause.NOT_TOLD, Cause.VERSION_CAME_BACK, Cause.UNDERSTOOD_OTHERWISE})
 _UNREAD = "to be read again"
@@ -31,16 +32,4 @@ def read_again(store: Store, refs: Iterable[CalendarRef], *, at: datetime, by: s
             tx.save_calendar_reading(
                 ref, events=(), gone=(), cursor=None, mark="", read_at=state.read_at, patterns=_UNREAD
             )
-            tx.journal(
-                JournalEntry(
-                    at=at,
-                    run_id="",
-                    agent_id=None,
-                    side=Side.CALENDAR.value,
-                    action="read_again",
-                    object="calendar",
-                    reference=str(ref),
-                    rule="decided by a person",
-                    by=by,
-                )
-            )
+            tx.journal(decided("read_again", "calendar", str(ref), at=at, by=by, side=Side.CALENDAR.value))

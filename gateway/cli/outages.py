@@ -12,12 +12,12 @@ from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import messages, moment, print_json, results, table
 from gateway.cli.session import local
 from gateway.clock import SystemClock
+from gateway.journal.decisions import decided
 from gateway.settings import Settings
 from gateway.settings_problems import nearest
 from gateway.store.store import Store
 from gateway.sync.ceiling import RDV_SOLIDARITES
 from gateway.sync.outages import Outage, declared, ended
-from gateway.sync.values import JournalEntry
 
 _COLUMNS = ("System", "Since", "Until", "By", "Reason")
 
@@ -113,16 +113,4 @@ def _server(url: str) -> str:
 def _keep(store: Store, outages: Sequence[Outage], what: str, system: str, now: datetime) -> None:
     with store.transaction() as tx:
         tx.set_outages(outages)
-        tx.journal(
-            JournalEntry(
-                at=now,
-                run_id="",
-                agent_id=None,
-                side="gateway",
-                action=what,
-                object="outage",
-                reference=system,
-                rule="decided by a person",
-                by=getpass.getuser(),
-            )
-        )
+        tx.journal(decided(what, "outage", system, at=now, by=getpass.getuser()))

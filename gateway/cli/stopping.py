@@ -12,7 +12,8 @@ from gateway.cli.exits import Exit, UserError
 from gateway.cli.output import moment, print_json, results
 from gateway.cli.session import local
 from gateway.clock import SystemClock
-from gateway.sync.values import JournalEntry, Stop
+from gateway.journal.decisions import decided
+from gateway.sync.values import Stop
 
 
 def stop(config: Path, *, reason: str, as_json: bool) -> Exit:
@@ -21,7 +22,7 @@ def stop(config: Path, *, reason: str, as_json: bool) -> Exit:
     with local(config) as (_settings, store), store.transaction() as tx:
         before = tx.stop()
         tx.set_stop(given)
-        tx.journal(_entry(given, "stop"))
+        tx.journal(decided("stop", "writes", "all", at=given.at, by=given.by))
     if as_json:
         print_json({"stopped": stop_json(given), "was_stopped": before is not None})
     else:
@@ -43,7 +44,7 @@ def resume(config: Path, whom: Whom, *, as_json: bool) -> Exit:
     with local(config) as (_settings, store), store.transaction() as tx:
         before = tx.stop()
         if tx.lift_stop():
-            tx.journal(_entry(lifted, "resume"))
+            tx.journal(decided("resume", "writes", "all", at=lifted.at, by=lifted.by))
     if as_json:
         print_json({"stopped": None, "was_stopped": before is not None})
     else:
@@ -57,17 +58,3 @@ def stop_lines(given: Stop | None) -> Iterator[str]:
         why = f": {given.reason}" if given.reason else ""
         yield f"STOPPED by {given.by} since {moment(given.at)}{why}. Nothing is written to either side."
         yield "-> it: Let writes go on with `rdv-gateway resume --writes` when the reason is gone."
-
-
-def _entry(given: Stop, action: str) -> JournalEntry:
-    return JournalEntry(
-        at=given.at,
-        run_id="",
-        agent_id=None,
-        side="gateway",
-        action=action,
-        object="writes",
-        reference="all",
-        rule="decided by a person",
-        by=given.by,
-    )

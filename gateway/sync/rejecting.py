@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.journal.decisions import decided
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import HoldRow
@@ -28,7 +29,6 @@ from gateway.sync.values import (
     BlockOrigin,
     HoldReason,
     Interval,
-    JournalEntry,
     ObjectKind,
     Operation,
     Pin,
@@ -58,7 +58,7 @@ def reject(store: Store, context: PlanContext, holds: Collection[HoldRow], *, at
             tx.drop_holds(agent_id, digests)
             for digest in digests:
                 tx.consume_approval(agent_id, digest)
-            tx.journal(_entry(agent_id, "reject", "hold", f"{len(done)} operations", at, by))
+            tx.journal(decided("reject", "hold", f"{len(done)} operations", at=at, by=by, agent_id=agent_id))
         count += len(done)
     return count
 
@@ -73,7 +73,7 @@ def unpin(store: Store, pins: Iterable[Pin], *, at: datetime, by: str, approve: 
             count += 1
             if approve and pin.digest:
                 tx.approve(pin.agent_id, [pin.digest], at=at, by=by)
-            tx.journal(_entry(pin.agent_id, "unpin", pin.thing.value, pin_text(pin), at, by))
+            tx.journal(decided("unpin", pin.thing.value, pin_text(pin), at=at, by=by, agent_id=pin.agent_id))
     return count
 
 
@@ -160,19 +160,3 @@ class _Rejecting:
         restored = hold.reason in (HoldReason.RDVS_RESTORED, HoldReason.DATABASE_RESTORED)
         apply_change(tx, change if restored else not_believed(change, before))
         return True
-
-
-def _entry(  # noqa: PLR0917 - a row of the journal
-    agent_id: int, action: str, thing: str, reference: str, at: datetime, by: str
-) -> JournalEntry:
-    return JournalEntry(
-        at=at,
-        run_id="",
-        agent_id=agent_id,
-        side="gateway",
-        action=action,
-        object=thing,
-        reference=reference,
-        rule="decided by a person",
-        by=by,
-    )

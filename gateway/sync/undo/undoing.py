@@ -11,6 +11,7 @@ from datetime import datetime
 
 from connectors.errors import ConnectorError, RightsMissing
 from connectors.ports import CalendarAccount, Clock, RdvSolidarites
+from gateway.journal.decisions import decided
 from gateway.store.store import Store
 from gateway.store.values import JournalRow
 from gateway.sync.apply import Applier, Outcome
@@ -28,7 +29,6 @@ from gateway.sync.values import (
     AgentState,
     AgentView,
     CalendarRef,
-    JournalEntry,
     LinkedAgent,
     ObjectKind,
     Operation,
@@ -93,7 +93,7 @@ class Undoer:
         if not dry_run:
             with self.store.transaction() as tx:
                 tx.start_run(self.run_id, at=started)
-                tx.journal(self._entry(what))
+                tx.journal(decided("undo", "run", what, at=self.clock.now(), by=self.by, run_id=self.run_id))
         for agent_id in sorted({thing.agent_id for thing in found}):
             own = [thing for thing in found if thing.agent_id == agent_id]
             if agent_id not in agents:
@@ -254,19 +254,6 @@ class Undoer:
         seconds = (now - started).total_seconds()
         with self.store.transaction() as tx:
             tx.finish_run(RunReport(self.run_id, started, seconds, agents, tuple(report.problems)), at=now)
-
-    def _entry(self, what: str) -> JournalEntry:
-        return JournalEntry(
-            at=self.clock.now(),
-            run_id=self.run_id,
-            agent_id=None,
-            side="gateway",
-            action="undo",
-            object="run",
-            reference=what,
-            rule="decided by a person",
-            by=self.by,
-        )
 
 
 def _refused(thing: Thing, why: str) -> UndoItem:
