@@ -19,6 +19,7 @@ from connectors.ports import Clock, RdvSolidarites
 from connectors.records import Absence, AbsenceListing, Agent, Organisation, Rdv, RdvListing, RdvSelection, RdvWindow
 from gateway.store.changes import ChangeCounts
 from gateway.store.last_word import Said, Thing
+from gateway.store.observed import absence_title_digest
 from gateway.store.store import Store
 from gateway.store.transaction import Transaction
 from gateway.store.values import ObservedAbsence, ObservedRdv, OrganisationState, StoredWindow
@@ -414,8 +415,7 @@ def whole_period(now: datetime, backfill_from: date | None) -> RdvWindow:
 
 def absence_is(held: ObservedAbsence, absence: Absence, key: bytes) -> bool:
     """Whether an absence is as it is held. `key`: of digests."""
-    title = hmac.new(key, absence.title.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
-    now = (absence.start, absence.end, absence.rrule, title)
+    now = (absence.start, absence.end, absence.rrule, absence_title_digest(key, absence.title))
     return now == (held.start, held.end, held.rrule, held.title_digest)
 
 
